@@ -1,0 +1,1 @@
+"""The runtime: stores journeys, drives timers, delivers messages; imports flows and elements."""
