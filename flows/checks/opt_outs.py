@@ -1,0 +1,124 @@
+"""Sends to people whom the same flow has put on the Do Not Contact list before."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from tactful.elements.add_to_do_not_contact import AddToDoNotContact
+from tactful.elements.contract import END, Element
+from tactful.elements.remove_from_do_not_contact import RemoveFromDoNotContact
+from tactful.flows.checks.paths import FlowPaths
+from tactful.flows.checks.senders import purpose_of, sender_of
+from tactful.flows.draft import Draft
+from tactful.flows.problem import quoted
+
+ANY = None
+"""The sender of a block that holds for all of them."""
+
+
+class _Block(NamedTuple):
+    """What an element puts on the list: whom one cannot write to any more, from which sender, with what."""
+
+    channel: str
+    sender: str | None
+    covers: str
+
+
+def check_opt_outs(paths: FlowPaths) -> None:
+    """No path leads from a block to a send that it stops, unless the block is taken off on the way.
+
+    Blocks are bits; what may be in force at an element is what may be behind any element before it. That is settled
+    once nothing new arrives anywhere, which takes as many rounds as there are kinds of blocks at most.
+    """
+    draft = paths.draft
+    channels = frozenset(node.element.sends for node in draft.nodes.values() if node.element and node.element.sends)
+    added = {
+        name: blocks
+        for name, node in draft.nodes.items()
+        if node.element is not None and (blocks := _blocks(node.element, _blocked(node.element), channels, draft))
+    }
+    if not added:
+        return
+    lifted = {
+        name: _blocks(node.element, _unblocked(node.element), channels, draft)
+        for name, node in draft.nodes.items()
+        if node.element is not None
+    }
+    bit = {block: 1 << number for number, block in enumerate(dict.fromkeys(b for bs in added.values() for b in bs))}
+    adds = {name: sum(bit[block] for block in blocks) for name, blocks in added.items()}
+    lifts = {name: sum(bit.get(block, 0) for block in blocks) for name, blocks in lifted.items()}
+    before = _in_force(paths, adds, lifts)
+    for name, node in draft.nodes.items():
+        if node.element is None or node.element.sends is None or name not in paths.reached:
+            continue
+        sender, _ = sender_of(node.element, draft)
+        stops = [_Block(node.element.sends, by, "everything") for by in (ANY, sender)]
+        if purpose_of(node.element, draft) == "marketing":
+            stops += [block._replace(covers="marketing") for block in stops]
+        hit = before.get(name, 0) & sum(bit.get(block, 0) for block in stops)
+        if hit:
+            blocker = _nearest(paths, name, hit, adds, lifts)
+            by = f"by {quoted(blocker)}" if blocker else "by an element before it"
+            message = f"{quoted(name)} can reach nobody who was put on the Do Not Contact list {by} on the way here"
+            hint = "send first, or take them off again with `remove_from_do_not_contact`"
+            draft.report.error(node.spot, "send-after-opt-out", message, hint)
+
+
+def _blocked(element: Element) -> frozenset[str]:
+    if isinstance(element, AddToDoNotContact):  # `blocks()` leaves out what holds for one sender alone
+        return frozenset({element.channel})
+    return element.blocks()
+
+
+def _unblocked(element: Element) -> frozenset[str]:
+    if isinstance(element, RemoveFromDoNotContact):
+        return frozenset({element.channel})
+    return element.unblocks()
+
+
+def _blocks(element: Element, named: frozenset[str], channels: frozenset[str], draft: Draft) -> set[_Block]:
+    """What of the list an element changes; `named` are the channels it does so for."""
+    covers = getattr(element, "covers", "everything")
+    found = set()
+    for channel in channels if "all" in named else named & channels:
+        sender = ANY
+        if getattr(element, "level", "any_sender") == "this_sender":
+            written = getattr(element, "sender", None)
+            settings = draft.settings.senders if draft.settings is not None else {}
+            sender = written if isinstance(written, str) else settings.get(channel, "")
+        found.add(_Block(channel, sender, covers))
+    return found
+
+
+def _in_force(paths: FlowPaths, adds: dict[str, int], lifts: dict[str, int]) -> dict[str, int]:
+    """The blocks that may be in force when a journey arrives at an element."""
+    nodes = paths.draft.nodes
+    before: dict[str, int] = {}
+    waiting = deque(name for name in adds if name in paths.reached)
+    while waiting:
+        name = waiting.popleft()
+        after = (before.get(name, 0) & ~lifts.get(name, 0)) | adds.get(name, 0)
+        for target in nodes[name].exits.values():
+            if target != END and after & ~before.get(target, 0):
+                before[target] = before.get(target, 0) | after
+                waiting.append(target)
+    return before
+
+
+def _nearest(paths: FlowPaths, send: str, hit: int, adds: dict[str, int], lifts: dict[str, int]) -> str | None:
+    """The nearest element before a send that put one of the blocks there."""
+    seen = {send}
+    waiting = deque([send])
+    while waiting:
+        for source, _ in paths.ways_into(waiting.popleft()):
+            if source in seen:
+                continue
+            if adds.get(source, 0) & hit:
+                return source
+            if not paths.step():
+                return None
+            if hit & ~lifts.get(source, 0):
+                seen.add(source)
+                waiting.append(source)
+    return None
