@@ -1,0 +1,122 @@
+"""The daemon: the alarm and the lanes in their threads, until a signal asks it to stop.
+
+On SIGTERM or SIGINT it lets what is being handed over be recorded, and goes. On SIGKILL nothing is lost: the
+next start finds every timer and every message where they stood, and what was in hand as `unknown`.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import structlog
+
+from tactful.engine.alarm import Alarm
+from tactful.engine.clock import Clock
+from tactful.engine.compose import Engine
+from tactful.engine.delivery import Delivery
+from tactful.engine.flow_files import FlowFiles
+from tactful.engine.flowbook import LIVE, PAUSED
+from tactful.engine.project import Project
+from tactful.engine.runner import Runner
+from tactful.engine.running import AlreadyRunning, only_one
+
+LOOK_SECONDS = 0.2
+"""How often the database is asked whether another process changed it: two microseconds' work."""
+
+FILES_SECONDS = 1.0
+CLOCK_JUMP_SECONDS = 1.0
+
+__all__ = ["AlreadyRunning", "Daemon", "stop_on_signals"]
+
+log = structlog.get_logger()
+
+
+class Daemon:
+    """A project's engine, running. `run` returns when it was asked to stop."""
+
+    def __init__(self, project: Project, engine: Engine, clock: Clock) -> None:
+        self._project = project
+        self._engine = engine
+        self._clock = clock
+        self._stop = threading.Event()
+        self._files = FlowFiles(project, engine.host.catalogue)
+        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told)
+        self._alarm = Alarm(Runner(engine, clock, self._delivery.wake).work, clock, self._failed)
+
+    def stop(self) -> None:
+        """Ask it to stop. May be called from a signal handler or another thread."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Run until asked to stop. Raises AlreadyRunning."""
+        with only_one(self._engine.store.path):
+            self._recover()
+            self._delivery.start()
+            self._alarm.start()
+            log.info("running", database=self._engine.store.url, flows=len(self._engine.host.flows.live.by_id))
+            for sender, why in self._delivery.closed.items():
+                log.warning("cannot send", sender=sender, why=why)
+            try:
+                self._watch()
+            finally:
+                log.info("stopping")
+                self._alarm.stop()
+                self._delivery.stop()
+                log.info("stopped")
+
+    def _recover(self) -> None:
+        repeats = [
+            name for name, sender in (self._project.senders or {}).items() if sender.on_unknown == "at_least_once"
+        ]
+        found = self._engine.outbox.recover(repeats, self._clock.now())
+        if found:
+            log.warning("messages were in hand when the engine last stopped", unknown=found)
+
+    def _watch(self) -> None:
+        """Look after what no timer tells of: other processes' changes, changed files, a clock that jumped."""
+        changes = self._engine.store.changes()
+        files_at = 0.0
+        wall, steady = self._clock.now() / 1000, self._clock.monotonic()
+        try:
+            while not self._stop.wait(LOOK_SECONDS):
+                now_wall, now_steady = self._clock.now() / 1000, self._clock.monotonic()
+                jumped = abs((now_wall - wall) - (now_steady - steady)) > CLOCK_JUMP_SECONDS
+                wall, steady = now_wall, now_steady
+                if jumped:
+                    log.warning("the clock was set", to=now_wall)
+                if jumped or changes.changed():
+                    self._alarm.wake()
+                    self._delivery.wake()
+                if now_steady >= files_at:
+                    files_at = now_steady + FILES_SECONDS
+                    self._follow_files()
+        finally:
+            changes.close()
+
+    def _follow_files(self) -> None:
+        """A published flow follows its file; one that was stopped does not come back to life by it. What does
+        not load changes nothing, and is said."""
+        flows = self._engine.host.flows
+        for changed in self._files.changed():
+            flow = changed.loaded.flow
+            if flow is None:
+                for problem in changed.loaded.errors:
+                    log.error("a flow file is broken; its last good version goes on", problem=problem.render())
+            elif flows.state.get(flow.id) in (LIVE, PAUSED) and (
+                flows.live.by_id[flow.id].flow.fingerprint != flow.fingerprint
+            ):
+                published = self._engine.lifecycle.publish(flow, self._clock.now())
+                log.info("a flow file changed and is live", flow=flow.id, version=published.version)
+
+    def _told(self) -> None:
+        self._alarm.wake()
+
+    def _failed(self, error: Exception) -> None:
+        log.error("the work failed; it goes on at the next heartbeat", exc_info=error)
+
+
+def stop_on_signals(daemon: Daemon) -> None:
+    """Stop on SIGTERM and SIGINT. The handler only sets a flag: anything more could deadlock."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: daemon.stop())

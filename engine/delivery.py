@@ -1,0 +1,254 @@
+"""From the outbox to the providers: one lane for each sender, so that a slow one keeps nobody else waiting.
+
+`Lane.deliver` is the whole program: take what may go, render, hand over, record. The threads around it
+only repeat it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from tactful.elements.contract import Instant, MessageKey
+from tactful.engine.channels import (
+    Accepted,
+    Connector,
+    NoConnector,
+    Outcome,
+    Outgoing,
+    Refused,
+    Unknown,
+    connect,
+    message_id,
+)
+from tactful.engine.clock import Clock
+from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Outbox, Settled, Taken, Took
+from tactful.engine.render import CannotRender, render
+from tactful.engine.senders import Sender
+
+MINUTE = 60_000
+BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
+"""How long to wait after each refusal that may pass; after the last, the message has failed."""
+
+FEWEST, MOST = 5, 500
+RECORD_EVERY = 50
+RECORD_AFTER_SECONDS = 0.1
+LOOK_AGAIN_SECONDS = 30.0
+NOT_TAKEN_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Pace:
+    """A sender's `rate`: how many messages may go now, saving up a second's worth at most.
+
+    Seconds are those of a monotonic clock.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._saved = 1.0
+        self._at = now
+
+    def allows(self, now: float) -> int:
+        """How many may go."""
+        self._saved = min(max(1.0, self._rate), self._saved + (now - self._at) * self._rate)
+        self._at = now
+        return int(self._saved)
+
+    def spend(self, messages: int) -> None:
+        """So many went."""
+        self._saved -= messages
+
+    def seconds_to_next(self) -> float:
+        """How long until the next one may go."""
+        return max(0.0, (1.0 - self._saved) / self._rate)
+
+
+class Lane:
+    """One sender's way out. Used by one thread at a time."""
+
+    def __init__(self, sender: str, settings: Sender, outbox: Outbox, clock: Clock, connector: Connector) -> None:
+        self.sender = sender
+        self._settings = settings
+        self._outbox = outbox
+        self._clock = clock
+        self._connector = connector
+        self._a_seconds_worth = FEWEST
+        self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
+
+    def deliver(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Take messages that may go, hand them over and record what became of them; how many were looked at.
+
+        No more is taken than about a second's worth: what waits in memory cannot be called back any more.
+        When `stopping` says so, the rest goes back to the outbox untried.
+        """
+        most = self._a_seconds_worth if self.pace is None else self.pace.allows(self._clock.monotonic())
+        now = self._clock.now()
+        took = self._outbox.take(self.sender, now, most) if most else Took()
+        if not took.messages:
+            return took.looked_at
+        taken = took.messages
+        began = self._clock.monotonic()
+        outgoing, failed = self._render(taken, now)
+        recorder = _Recorder(self._outbox, self._clock, failed)
+        self._hand_over(outgoing, {each.key: each.tries for each in taken}, recorder, stopping)
+        if self.pace is not None:
+            self.pace.spend(len(outgoing))
+        else:
+            seconds = self._clock.monotonic() - began
+            self._a_seconds_worth = max(FEWEST, min(MOST, int(len(taken) / seconds) if seconds > 0 else MOST))
+        return took.looked_at
+
+    def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
+        outgoing, failed = [], []
+        for each in taken:
+            try:
+                parts = render(each.element, each.contact, each.entry, each.values, each.flow, each.key)
+            except CannotRender as error:
+                failed.append(Settled(each.key, FAILED, str(error)))
+                continue
+            outgoing.append(
+                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts,
+                         message_id(each.key, each.sender), now)
+            )  # fmt: skip
+        return outgoing, failed
+
+    def _hand_over(
+        self,
+        outgoing: Sequence[Outgoing],
+        tries: Mapping[MessageKey, int],
+        recorder: _Recorder,
+        stopping: Callable[[], bool],
+    ) -> None:
+        left = [each.key for each in reversed(outgoing)]
+        failed = True
+        try:
+            for key, outcome in self._connector.send(outgoing):
+                assert left.pop() == key, "a connector answers in the order asked"
+                recorder.note(self._settled(key, outcome, tries[key]))
+                if stopping():
+                    break
+            failed = False
+        finally:
+            now = self._clock.now()
+            if failed and left:
+                recorder.note(self._unknown(left.pop(), "the connector failed while it had it in hand", now))
+            for key in left:
+                recorder.note(Settled(key, QUEUED, "not tried yet", due_at=now))
+            recorder.record()
+
+    def _settled(self, key: MessageKey, outcome: Outcome, tries: int) -> Settled:
+        now = self._clock.now()
+        match outcome:
+            case Accepted(provider_id):
+                return Settled(key, SENT, provider_id=provider_id)
+            case Refused(why, final=False, retry_after_ms=after) if tries <= len(BACKOFF):
+                return Settled(key, QUEUED, why, due_at=now + (after or BACKOFF[tries - 1]))
+            case Refused(why):
+                return Settled(key, FAILED, why)
+            case Unknown(why):
+                return self._unknown(key, why, now)
+
+    def _unknown(self, key: MessageKey, why: str, now: Instant) -> Settled:
+        if self._settings.on_unknown == "at_least_once":
+            return Settled(key, QUEUED, why, due_at=now + BACKOFF[0], unknown=True)
+        return Settled(key, UNKNOWN, why, unknown=True)
+
+    def seconds_to_next(self) -> float:
+        """How long nothing can go out, as far as is known now; asked after `deliver` found nothing to do."""
+        due_at = self._outbox.next_due(self.sender)
+        if due_at is None:
+            return LOOK_AGAIN_SECONDS
+        paced = 0.0 if self.pace is None else self.pace.seconds_to_next()
+        due_in = (due_at - self._clock.now()) / 1000
+        # Due and yet not taken: sending is halted, and going on is a change that wakes this lane.
+        return min(LOOK_AGAIN_SECONDS, max(due_in, paced or NOT_TAKEN_SECONDS))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connector.close()
+
+
+class _Recorder:
+    """Records outcomes soon, but not one by one: what is not recorded at a crash counts as unknown."""
+
+    def __init__(self, outbox: Outbox, clock: Clock, outcomes: list[Settled]) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._outcomes = outcomes
+        self._since = clock.monotonic()
+
+    def note(self, outcome: Settled) -> None:
+        self._outcomes.append(outcome)
+        if len(self._outcomes) >= RECORD_EVERY or self._clock.monotonic() - self._since > RECORD_AFTER_SECONDS:
+            self.record()
+
+    def record(self) -> None:
+        self._outbox.settle(self._outcomes, self._clock.now())
+        self._outcomes = []
+        self._since = self._clock.monotonic()
+
+
+class Delivery:
+    """All lanes, each with a thread of its own. `told` is called after a lane recorded outcomes: journeys
+    may have moved."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        senders: Mapping[str, Sender],
+        clock: Clock,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._told = told
+        self._stopping = threading.Event()
+        self.lanes: dict[str, Lane] = {}
+        self.closed: dict[str, str] = {}
+        for sender, settings in senders.items():
+            try:
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings))
+            except NoConnector as error:
+                self.closed[sender] = str(error)
+        self._woken = {sender: threading.Event() for sender in self.lanes}
+        self._threads = [
+            threading.Thread(target=self._run, args=(lane,), name=f"lane {sender}")
+            for sender, lane in self.lanes.items()
+        ]
+
+    def start(self) -> None:
+        """Open the lanes."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        for woken in self._woken.values():
+            woken.set()
+
+    def stop(self) -> None:
+        """Let what is being handed over at this moment be recorded, then close the lanes."""
+        self._stopping.set()
+        self.wake()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        for lane in self.lanes.values():
+            lane.close()
+
+    def _run(self, lane: Lane) -> None:
+        woken = self._woken[lane.sender]
+        while not self._stopping.is_set():
+            woken.clear()
+            try:
+                sent = lane.deliver(self._stopping.is_set)
+                wait = 0.0 if sent else lane.seconds_to_next()
+            except Exception:  # the lane must outlive its troubles; they are all logged
+                log.exception("a lane failed and looks again soon", sender=lane.sender)
+                sent, wait = 0, LOOK_AGAIN_SECONDS
+            if sent:
+                self._told()
+            elif wait:
+                woken.wait(wait)

@@ -1,0 +1,75 @@
+"""The flow files of a project: which there are, what they load to, and which changed.
+
+A file that breaks keeps its last good version running: the new text is refused whole, with its problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tactful.elements.contract import Element
+from tactful.engine.project import Project
+from tactful.flows.load import Loaded, load_file
+from tactful.flows.model import Place
+from tactful.flows.problem import Problem
+
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A flow file that is new or was changed, with what it loads to now."""
+
+    path: Path
+    loaded: Loaded
+
+
+class FlowFiles:
+    """Looks at a project's flow files, and again."""
+
+    def __init__(self, project: Project, catalogue: Mapping[str, type[Element]]) -> None:
+        self._project = project
+        self._catalogue = catalogue
+        self._stamps: dict[Path, _Stamp] = {}
+
+    def changed(self) -> Iterator[Changed]:
+        """The files that are new or changed since the last call, or had a text beside them changed; loaded."""
+        stamps: dict[Path, _Stamp] = {}
+        beside: dict[Path, _Stamp] = {}
+        for path in self._project.flow_files():
+            if path.parent not in beside:
+                beside[path.parent] = _stamp(path.parent)
+            stamps[path] = beside[path.parent]
+        again = [path for path, stamp in stamps.items() if self._stamps.get(path) != stamp]
+        self._stamps = stamps
+        for path in again:
+            yield Changed(path, load_file(path, self._catalogue, self._project.surroundings()))
+
+    def load_all(self) -> list[Changed]:
+        """All files, loaded; a flow id that two files claim is an error of the later one."""
+        first: dict[str, Path] = {}
+        all_files = []
+        for path in self._project.flow_files():
+            loaded = load_file(path, self._catalogue, self._project.surroundings())
+            if loaded.flow is not None:
+                other = first.setdefault(loaded.flow.id, path)
+                if other != path:
+                    message = f"flow `{loaded.flow.id}` is in {other} already"
+                    problem = Problem(Place(str(path), 1, 1), "error", "duplicate-flow", message)
+                    loaded = Loaded(None, (*loaded.problems, problem))
+            all_files.append(Changed(path, loaded))
+        return all_files
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """What tells that something in a folder changed: names, times, sizes."""
+    found = []
+    for path in folder.iterdir():
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # gone between listing and looking; the next look sees it gone
+            continue
+        found.append((path.name, stat.st_mtime_ns, stat.st_size))
+    return tuple(sorted(found))

@@ -1,0 +1,345 @@
+"""Load, turn, save: contacts' turns carried out on the store, in batches.
+
+A batch is one transaction. It reads what it needs of its contacts, asks `turn` what follows, and
+writes that; so an event is learnt, journeys moved, facts done and messages queued together or not at
+all. `now` is always an argument.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from tactful.elements.contract import NOTHING, Contact, Element, Event, Instant, MessageKey, Settings
+from tactful.engine.flowbook import Flowbook
+from tactful.engine.optout.do_not_contact import resolve
+from tactful.engine.rules.turn import (
+    Delta,
+    Enter,
+    Happened,
+    LogNeeded,
+    Running,
+    Situation,
+    Stimulus,
+    TakeOut,
+    TimeCame,
+    turn,
+)
+from tactful.engine.store import reading, rows
+from tactful.engine.store.database import Store
+from tactful.engine.store.statements import EVENT, JOURNEY, MESSAGE
+from tactful.engine.store.writing import Writer
+
+REPLIED = "replied"
+"""An answer of the contact's: `text`, and the `sender` of ours it was sent to. Told without its message, it is taken
+for one to the newest message from that sender (from any, where none is told) among the contact's active journeys;
+where there is none it stays an event of the contact's own."""
+
+BATCH = 1_000
+"""Contacts in one transaction: beyond this nothing gets cheaper, and others wait longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event as somebody tells it.
+
+    `contact` is the contact's own id; it may be left out for a message's event. `at` None means now;
+    a moment after now is taken as now. `key` is the teller's own id of the event: told twice, it is
+    learnt once.
+    """
+
+    name: str
+    contact: str | None = None
+    message: MessageKey | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    at: Instant | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of an event: `learnt`, `known` (told before), or `refused` with the reason in `why`."""
+
+    state: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of an entry: the journey that began, or why none did."""
+
+    contact: str
+    journey: int | None
+    why: str | None = None
+
+
+class UnknownFlow(Exception):
+    """There is no published flow of that name."""
+
+
+class Host:
+    """The engine on a store. Any number of threads may call it; transactions keep them apart."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Mapping[str, type[Element]],
+        transactional: frozenset[str] = frozenset(),
+    ) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.transactional = transactional
+        self.flows = Flowbook(catalogue)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A write transaction, with the flows as they are in it."""
+        with self.store.write() as tx:
+            self.flows.refresh(tx)
+            yield tx
+
+    # --- what happens
+
+    def tell(self, events: Sequence[Incoming], now: Instant) -> list[Told]:
+        """Learn events, in their order; one answer each. When this returns they are committed."""
+        told: list[Told] = []
+        for start in range(0, len(events), BATCH):
+            with self.transaction() as tx:
+                told.extend(self._learn(tx, events[start : start + BATCH], now))
+        return told
+
+    def _learn(self, tx: Connection, events: Sequence[Incoming], now: Instant) -> list[Told]:
+        known = reading.contacts_by_key(tx, {each.contact for each in events if each.contact is not None})
+        of_messages = self._contacts_of(tx, {each.message for each in events if each.message is not None})
+        answered = self._answered(tx, known, events)
+        seen = self._keys_seen(tx, {each.key for each in events if each.key is not None})
+        next_id = reading.newest(tx, EVENT.c.id) + 1
+        told, new, stimuli = [], [], defaultdict(list)
+        for each in events:
+            if each.key is not None and each.key in seen:
+                told.append(Told("known"))
+                continue
+            contact, why = _whose(each, known, of_messages)
+            if contact is None:
+                told.append(Told("refused", why))
+                continue
+            if each.key is not None:
+                seen.add(each.key)
+            at = now if each.at is None else min(each.at, now)
+            message = each.message
+            if message is None and each.name == REPLIED:
+                message = _newest_of(answered.get(contact, ()), each.data.get("sender"))
+            event = Event(each.name, at, each.data or NOTHING, message, next_id)
+            next_id += 1
+            new.append((event, contact, each.key))
+            stimuli[contact].append(Happened(event))
+            told.append(Told("learnt"))
+        self.store.statements.add_events.run(
+            tx,
+            [
+                (event.id, contact, event.name, event.at, now, rows.to_json(dict(event.data)) if event.data else None,
+                 *(event.message or (None, None)), 0, key)
+                for event, contact, key in new
+            ],
+        )  # fmt: skip
+        self.take_turns(tx, stimuli, now)
+        return told
+
+    def _answered(
+        self, tx: Connection, known: Mapping[str, Contact], events: Sequence[Incoming]
+    ) -> dict[int, list[tuple[str, MessageKey]]]:
+        """What the contacts with a reply to no message in particular may have answered (see `REPLIED`)."""
+        numbers = {
+            known[each.contact].number
+            for each in events
+            if each.name == REPLIED and each.message is None and each.contact is not None and each.contact in known
+        }
+        return reading.sent_by_active(tx, list(numbers)) if numbers else {}
+
+    def _contacts_of(self, tx: Connection, messages: Iterable[MessageKey]) -> dict[MessageKey, int]:
+        wanted = set(messages)
+        if not wanted:
+            return {}
+        found = tx.execute(
+            select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact).where(
+                MESSAGE.c.journey.in_({key.journey for key in wanted})
+            )
+        )
+        return {key: contact for journey, step, contact in found if (key := MessageKey(journey, step)) in wanted}
+
+    def _keys_seen(self, tx: Connection, keys: set[str]) -> set[str]:
+        if not keys:
+            return set()
+        return set(tx.scalars(select(EVENT.c.key).where(EVENT.c.key.in_(keys))))
+
+    # --- time
+
+    def tick(self, now: Instant, most: int = BATCH) -> int:
+        """Fire timers that are due, the longest due first; for how many contacts. Call until it says 0."""
+        with self.transaction() as tx:
+            due = reading.due_contacts(tx, now, most)
+            if due:
+                self.take_turns(tx, {contact: [TimeCame()] for contact in due}, now)
+            return len(due)
+
+    def next_due(self) -> Instant | None:
+        """When the next timer is due; None where no journey waits for a time."""
+        with self.store.read() as tx:
+            return reading.next_due(tx)
+
+    # --- entries and exits
+
+    def enter(
+        self, flow: str, contacts: Sequence[str], now: Instant, data: Mapping[str, Any] | None = None
+    ) -> list[Entered]:
+        """Bring contacts (by their own ids) into a flow by hand. Raises UnknownFlow."""
+        answers: list[Entered] = []
+        for start in range(0, len(contacts), BATCH):
+            with self.transaction() as tx:
+                if flow not in self.flows.live.by_id:
+                    raise UnknownFlow(flow)
+                keys = contacts[start : start + BATCH]
+                known = reading.contacts_by_key(tx, keys)
+                entry = Event("by_hand", now, data or NOTHING)
+                deltas = self.take_turns(tx, {c.number: [Enter(flow, entry)] for c in known.values()}, now)
+                answers.extend(_entered(flow, key, known.get(key), deltas) for key in keys)
+        return answers
+
+    def take_out(self, flow: str, contacts: Sequence[str], now: Instant, why: str = "taken out by hand") -> int:
+        """Take contacts out of a flow, with their waiting messages; how many journeys that ended."""
+        ended = 0
+        for start in range(0, len(contacts), BATCH):
+            with self.transaction() as tx:
+                known = reading.contacts_by_key(tx, contacts[start : start + BATCH])
+                deltas = self.take_turns(tx, {c.number: [TakeOut(flow, why)] for c in known.values()}, now)
+                ended += sum(len(delta.withdrawn) for delta in deltas.values())
+        return ended
+
+    # --- turns
+
+    def take_turns(self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], now: Instant) -> dict[int, Delta]:
+        """Take the turns of contacts (by number) in an open transaction, and write what follows."""
+        if not stimuli:
+            return {}
+        situations = self._situations(tx, stimuli)
+        next_journey = _Counter(reading.newest(tx, JOURNEY.c.id))
+        deltas: dict[int, Delta] = {}
+        ask_log: list[int] = []
+        for number, situation in situations.items():
+            try:
+                deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
+            except LogNeeded:
+                ask_log.append(number)
+        for number, situation in self._with_log(tx, situations, ask_log).items():
+            deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
+        writer = Writer(self.flows.number, self._settings, self.transactional, resolve, now)
+        for number, delta in deltas.items():
+            writer.add(situations[number].contact, delta)
+        writer.write(tx, self.store.statements)
+        return deltas
+
+    def _settings(self, flow: str) -> Settings:
+        return self.flows.live.by_id[flow].flow.settings
+
+    def _situations(self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]]) -> dict[int, Situation]:
+        numbers = list(stimuli)
+        contacts = reading.contacts(tx, numbers)
+        journeys = reading.active_journeys(tx, numbers)
+        messages = reading.messages(tx, [row[0] for row in journeys]) if journeys else {}
+        running: dict[int, list[Running]] = defaultdict(list)
+        for row in journeys:
+            journey = rows.read_journey(row, self.flows.name[row[2]])
+            flow = self.flows.version(tx, journey.version)
+            running[journey.contact].append(Running(journey, flow, messages.get(journey.id, {})))
+        segments = [self.flows.number[live.flow.id] for live in self.flows.live.by_segment]
+        members = reading.members(tx, numbers) if segments else {}
+        entries = reading.entries(tx, numbers, sorted({*segments, *self._enterable(stimuli)}))
+        log_end = reading.newest(tx, EVENT.c.id)
+        name = self.flows.name
+        return {
+            number: Situation(
+                contacts[number],
+                running.get(number, ()),
+                {name[flow]: each for flow, each in entries.get(number, {}).items()},
+                frozenset(name[flow] for flow in members.get(number, ())),
+                None,
+                log_end,
+            )
+            for number in numbers
+            if number in contacts
+        }
+
+    def _enterable(self, stimuli: Mapping[int, Sequence[Stimulus]]) -> set[int]:
+        """Numbers of the flows that these stimuli may bring somebody into."""
+        flows: set[int] = set()
+        for each in (stimulus for of_one in stimuli.values() for stimulus in of_one):
+            match each:
+                case Enter(flow, _):
+                    flows.add(self.flows.number[flow])
+                case Happened(event):
+                    flows.update(
+                        self.flows.number[live.flow.id] for live in self.flows.live.by_event.get(event.name, ())
+                    )
+        return flows
+
+    def _with_log(
+        self, tx: Connection, situations: Mapping[int, Situation], numbers: Sequence[int]
+    ) -> dict[int, Situation]:
+        if not numbers:
+            return {}
+        journeys = [each.journey for number in numbers for each in situations[number].running]
+        began = min((journey.entry.id for journey in journeys), default=0)
+        behind = min((journey.since for journey in journeys), default=0)
+        log = reading.log(tx, numbers, began, behind)
+        return {number: replace(situations[number], log=log.get(number, ())) for number in numbers}
+
+
+def _whose(
+    each: Incoming, known: Mapping[str, Contact], of_messages: Mapping[MessageKey, int]
+) -> tuple[int | None, str | None]:
+    """The number of the contact an event is about, or None and why it is nobody's."""
+    if each.message is not None:
+        contact = of_messages.get(each.message)
+        if contact is None:
+            return None, f"there is no message {each.message}"
+        if each.contact is not None and (each.contact not in known or known[each.contact].number != contact):
+            return None, f"message {each.message} did not go to contact {each.contact!r}"
+        return contact, None
+    if each.contact is None:
+        return None, "it names neither a contact nor a message"
+    if each.contact not in known:
+        return None, f"there is no contact {each.contact!r}"
+    return known[each.contact].number, None
+
+
+def _newest_of(sent: Sequence[tuple[str, MessageKey]], sender: object) -> MessageKey | None:
+    """The newest of these messages (senders and keys, the newest first) from a sender; from any, if None."""
+    return next((key for by, key in sent if sender is None or by == sender), None)
+
+
+def _entered(flow: str, key: str, contact: Contact | None, deltas: Mapping[int, Delta]) -> Entered:
+    if contact is None:
+        return Entered(key, None, f"there is no contact {key!r}")
+    delta = deltas[contact.number]
+    for journey in delta.began:
+        if delta.journeys[journey].flow == flow:
+            return Entered(key, journey)
+    return Entered(key, None, dict(delta.refused)[flow])
+
+
+class _Counter:
+    """Hands out ids after the newest one there is."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+
+    def __call__(self) -> int:
+        self._last += 1
+        return self._last

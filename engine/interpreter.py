@@ -1,0 +1,323 @@
+"""One journey, one step of the way: the meaning of a flow, and nothing else.
+
+`start` and `advance` take a flow, a journey and what is known, and say where the journey stands
+afterwards, what it visited and what it caused. Both are pure: the same arguments always give the
+same `Step`. They read no clock, no database, no network; ids and times are arguments.
+
+The rules, which hold for every element:
+
+1. A journey stands at one element, or it has ended.
+2. `enter` is asked on arriving; then the journey leaves by an exit at once, or it stays.
+3. While it stays, `resume` is asked for an awaited event, `time_up` when its moment has come. Each
+   answer again leaves or stays.
+4. Facts (all effects but a send) are seen by the next element of the same walk.
+5. An exit the element did not declare, a stay that nothing can end, two sends in one answer: refused
+   with `ElementError`, whoever wrote the element.
+6. A walk that never waits ends after `LONGEST_WALK` elements, and the journey with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from tactful.elements.contract import (
+    END,
+    NOTHING,
+    AddToDoNotContact,
+    Await,
+    Contact,
+    Effect,
+    Event,
+    Instant,
+    Leave,
+    Message,
+    ReachGoal,
+    RemoveFromDoNotContact,
+    SendMessage,
+    SetValues,
+    Stay,
+    UpdateContact,
+    Visit,
+)
+from tactful.flows.model import Flow, Node
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+LONGEST_WALK = 1_000
+"""Elements a journey may pass in one walk without waiting."""
+
+# The states of a journey. Only an active one moves.
+ACTIVE = "active"
+DONE = "done"  # it came to an end of the flow
+STOPPED = "stopped"  # a rule of `stop_when` took it out
+REMOVED = "removed"  # a person took it out
+FAILED = "failed"  # it could not go on; `why` says what happened
+
+
+class ElementError(Exception):
+    """An element broke the contract; the message names the flow, the element and what it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """All that survives a restart.
+
+    `contact` is the contact's number; `entry_number` counts their entries into this flow from 1.
+    `element` is None once ended. `step` numbers the visits from 1. `due_at` is when the stay ends by
+    itself, None for never. `since` is the id of the last event of the log that is behind it: own
+    events count for a wait only after that. `entry` is the event that began it.
+    """
+
+    id: int
+    flow: str
+    version: int
+    contact: int
+    entry_number: int
+    entry: Event
+    entered_at: Instant
+    since: int
+    state: str = ACTIVE
+    element: str | None = None
+    step: int = 0
+    arrived_at: Instant = 0
+    due_at: Instant | None = None
+    values: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    ended_at: Instant | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """An element a journey left: by which exit, when, and for which event (0: none of the log)."""
+
+    journey: int
+    step: int
+    element: str
+    exit: str
+    arrived_at: Instant
+    left_at: Instant
+    event: int = 0
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """An effect, with the step and the element that caused it."""
+
+    step: int
+    element: str
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one stimulus did to one journey. `contact` is the contact with all facts applied."""
+
+    journey: Journey
+    contact: Contact
+    effects: tuple[Caused, ...]
+    visits: tuple[Visited, ...]
+
+
+def start(flow: Flow, journey: Journey, contact: Contact, now: Instant) -> Step:
+    """A new journey (`step` 0, at no element) arrives at the flow's first element."""
+    return _Walk(flow, journey, contact, {}, now).arrive(flow.start)
+
+
+def advance(
+    flow: Flow,
+    journey: Journey,
+    contact: Contact,
+    messages: Mapping[str, Message],
+    event: Event | None,
+    now: Instant,
+    why: str | None = None,
+) -> Step:
+    """A staying journey takes an awaited event, or (event None) its moment has come.
+
+    `why` is noted on the visit it leaves, for the reader of the trace.
+    """
+    return _Walk(flow, journey, contact, messages, now).go_on(event, why)
+
+
+def visit_of(flow: Flow, journey: Journey, contact: Contact, messages: Mapping[str, Message], now: Instant) -> Visit:
+    """Where a staying journey stands, as its element sees it."""
+    assert journey.element is not None, "a journey that ended stands nowhere"
+    return _visit(flow, journey, journey.element, journey.step, journey.arrived_at, contact, messages,
+                  journey.values, now)  # fmt: skip
+
+
+def awaited(flow: Flow, visit: Visit) -> tuple[Await, ...]:
+    """What would end the stay of a journey that stands there."""
+    node = flow.nodes[visit.element]
+    return _ask(node, flow, node.element.awaits, visit)
+
+
+def zone_of(contact: Contact, fallback: str | None) -> ZoneInfo:
+    """The contact's own zone, else the flow's, else UTC."""
+    return _zone(contact.time_zone or fallback or "UTC")
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _visit(
+    flow: Flow,
+    journey: Journey,
+    element: str,
+    step: int,
+    arrived_at: Instant,
+    contact: Contact,
+    messages: Mapping[str, Message],
+    values: Mapping[str, Any],
+    now: Instant,
+) -> Visit:
+    return Visit(
+        flow.id, element, journey.id, step, now, arrived_at, contact, journey.entry, values, messages,
+        flow.settings, zone_of(contact, flow.settings.time_zone),
+    )  # fmt: skip
+
+
+class _Walk:
+    """The mutable middle of a step: used once, then thrown away."""
+
+    __slots__ = ("_arrived_at", "_contact", "_effects", "_flow", "_journey", "_messages", "_now", "_since",
+                 "_step", "_values", "_visits")  # fmt: skip
+
+    def __init__(
+        self, flow: Flow, journey: Journey, contact: Contact, messages: Mapping[str, Message], now: Instant
+    ) -> None:
+        self._flow = flow
+        self._journey = journey
+        self._contact = contact
+        self._messages = messages
+        self._now = now
+        self._values = journey.values
+        self._step = journey.step
+        self._arrived_at = journey.arrived_at
+        self._since = journey.since
+        self._effects: list[Caused] = []
+        self._visits: list[Visited] = []
+
+    def arrive(self, element: str) -> Step:
+        node = self._flow.nodes[element]
+        self._step += 1
+        self._arrived_at = self._now
+        return self._follow(node, _ask(node, self._flow, node.element.enter, self._look(node)), event=0, why=None)
+
+    def go_on(self, event: Event | None, why: str | None) -> Step:
+        assert self._journey.element is not None, "a journey that ended takes nothing"
+        node = self._flow.nodes[self._journey.element]
+        visit = self._look(node)
+        if event is None:
+            answer = _ask(node, self._flow, node.element.time_up, visit)
+        else:
+            answer = _ask(node, self._flow, node.element.resume, visit, event)
+        return self._follow(node, answer, event.id if event else 0, why)
+
+    def _look(self, node: Node) -> Visit:
+        return _visit(self._flow, self._journey, node.id, self._step, self._arrived_at, self._contact,
+                      self._messages, self._values, self._now)  # fmt: skip
+
+    def _follow(self, node: Node, answer: Leave | Stay, event: int, why: str | None) -> Step:
+        for _ in range(LONGEST_WALK):
+            self._apply(node, answer.effects)
+            if isinstance(answer, Stay):
+                return self._stay(node, answer)
+            target = node.exits.get(answer.by)
+            if target is None:
+                raise _broken(node, self._flow, f"left by {answer.by!r}, which is none of its exits")
+            self._visits.append(
+                Visited(self._journey.id, self._step, node.id, answer.by, self._arrived_at, self._now, event, why)
+            )
+            if target == END:
+                return self._end(DONE, None)
+            node = self._flow.nodes[target]
+            self._step += 1
+            self._arrived_at = self._now
+            event, why = 0, None
+            answer = _ask(node, self._flow, node.element.enter, self._look(node))
+        return self._end(FAILED, f"passed {LONGEST_WALK} elements without waiting")
+
+    def _apply(self, node: Node, effects: Iterable[Effect]) -> None:
+        sends = 0
+        for effect in effects:
+            match effect:
+                case UpdateContact():
+                    self._contact = updated(self._contact, effect)
+                case SetValues(values):
+                    self._values = {**self._values, **values}
+                    continue
+                case SendMessage():
+                    sends += 1
+                case AddToDoNotContact() | RemoveFromDoNotContact() | ReachGoal():
+                    pass
+                case _:
+                    raise _broken(node, self._flow, f"caused {effect!r}, which is no effect")
+            self._effects.append(Caused(self._step, node.id, effect))
+        if sends > 1:
+            raise _broken(node, self._flow, f"sent {sends} messages in one answer; one is the most")
+
+    def _stay(self, node: Node, answer: Stay) -> Step:
+        if answer.until is None and not awaited(self._flow, self._look(node)):
+            raise _broken(node, self._flow, "stays, but neither until a moment nor for an event")
+        return self._step_to(
+            _moved(self._journey, element=node.id, step=self._step, arrived_at=self._arrived_at, due_at=answer.until,
+                   values=self._values)
+        )  # fmt: skip
+
+    def _end(self, state: str, why: str | None) -> Step:
+        return self._step_to(
+            replace(self._journey, state=state, element=None, step=self._step, arrived_at=self._arrived_at,
+                    due_at=None, values=self._values, ended_at=self._now, why=why)
+        )  # fmt: skip
+
+    def _step_to(self, journey: Journey) -> Step:
+        return Step(journey, self._contact, tuple(self._effects), tuple(self._visits))
+
+
+def _ask(node: Node, flow: Flow, question: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+    """Ask an element. It may be anybody's code, so whatever it raises becomes an `ElementError` that names it."""
+    try:
+        return question(*args, **kwargs)
+    except Exception as error:
+        raise _broken(node, flow, f"raised {type(error).__name__}: {error}") from error
+
+
+def _broken(node: Node, flow: Flow, what: str) -> ElementError:
+    return ElementError(f"flow {flow.id!r}, element {node.id!r} ({node.type}): {what}")
+
+
+def _moved(
+    journey: Journey,
+    *,
+    element: str,
+    step: int,
+    arrived_at: Instant,
+    due_at: Instant | None,
+    values: Mapping[str, Any],
+) -> Journey:
+    # Written out, not `replace`: this is the hottest line of the engine.
+    return Journey(journey.id, journey.flow, journey.version, journey.contact, journey.entry_number, journey.entry,
+                   journey.entered_at, journey.since, ACTIVE, element, step, arrived_at, due_at, values)  # fmt: skip
+
+
+def updated(contact: Contact, change: UpdateContact) -> Contact:
+    """The contact with a change made; the same object where the change changes nothing."""
+    attributes = dict(contact.attributes)
+    for name, value in change.set.items():
+        if value is None:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value
+    tags = (contact.tags | frozenset(change.add_tags)) - frozenset(change.remove_tags)
+    if attributes == contact.attributes and tags == contact.tags:
+        return contact
+    return replace(contact, attributes=attributes, tags=tags)

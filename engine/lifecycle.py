@@ -1,0 +1,359 @@
+"""The life of a flow: published, paused, resumed, stopped; and crowds on their way into one.
+
+    publish ──► live ◄──resume── paused          live: entries open, journeys move
+                 │ └────pause──────▲             paused: nobody enters, journeys stand still
+                 ├──stop, let finish──► finishing ──(last one out)──► stopped
+                 └──stop, take out────────────────────────────────► stopped
+
+What takes long (a crowd that enters, journeys that are set going or taken out again) is done in
+batches, each a transaction that remembers how far it came: a kill in the middle loses nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+from sqlalchemy import Connection, case, delete, func, insert, literal_column, null, select, update
+
+from tactful.elements.contract import Event, Instant
+from tactful.elements.options.condition import Condition
+from tactful.engine.contacts import page_of_contacts, those_who
+from tactful.engine.flowbook import FINISHING, FLOW, FLOW_VERSION, LIVE, PAUSED, STOPPED
+from tactful.engine.host import BATCH, Host, UnknownFlow
+from tactful.engine.interpreter import ACTIVE
+from tactful.engine.outbox import HELD, QUEUED
+from tactful.engine.rules.turn import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
+from tactful.engine.store import reading, rows
+from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, table
+from tactful.engine.store.tables import EnrolmentRow, SwitchRow
+from tactful.engine.switches import flows_changed
+from tactful.flows.model import BySchedule, BySegment, Flow
+
+ENROLMENT, SWITCH = table(EnrolmentRow), table(SwitchRow)
+HOUR = 3_600_000
+STANDING = "its flow is paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A flow that is live now: its version, and whether that differs from what was live before."""
+
+    flow: str
+    version: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a crowd came: contacts looked at so far, of how many, entered so far, and whether all are through."""
+
+    looked: int
+    total: int
+    entered: int
+    done: bool
+
+
+class WrongState(Exception):
+    """A flow cannot do that from the state it is in; the message says which."""
+
+
+class Lifecycle:
+    """The flows of a host, and what sets them going and stops them."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    # --- publish, pause, resume, stop
+
+    def publish(self, flow: Flow, now: Instant) -> Published:
+        """Make this the version that new journeys get. Live journeys keep theirs; the rest of the file's
+        settings act on all. A flow that was stopped is live again; a paused one stays paused."""
+        with self._host.transaction() as tx:
+            version = self._store_version(tx, flow, now)
+            row = tx.execute(select(FLOW.c.number, FLOW.c.version, FLOW.c.state).where(FLOW.c.id == flow.id)).first()
+            next_entry_at = next_entry(flow, now)
+            if row is None:
+                tx.execute(
+                    insert(FLOW).values(
+                        id=flow.id, version=version, state=LIVE, changed_at=now, next_entry_at=next_entry_at
+                    )
+                )
+                changed = True
+            else:
+                state = PAUSED if row.state == PAUSED else LIVE
+                changed = (row.version, row.state) != (version, state)
+                if changed:
+                    tx.execute(
+                        update(FLOW)
+                        .where(FLOW.c.number == row.number)
+                        .values(version=version, state=state, changed_at=now, next_entry_at=next_entry_at)
+                    )
+            if changed:
+                flows_changed(tx)
+        self._host.flows.keep(version, flow)
+        if changed and isinstance(flow.entry, BySegment):
+            self._note_members(flow, flow.entry.holds, now)
+        return Published(flow.id, version, changed)
+
+    def _store_version(self, tx: Connection, flow: Flow, now: Instant) -> int:
+        found = tx.scalar(
+            select(FLOW_VERSION.c.id).where(
+                FLOW_VERSION.c.flow == flow.id, FLOW_VERSION.c.fingerprint == flow.fingerprint
+            )
+        )
+        if found is not None:
+            return int(found)
+        sources = json.dumps(list(flow.sources.items()), ensure_ascii=False)
+        values = {"flow": flow.id, "fingerprint": flow.fingerprint, "sources": sources, "published_at": now}
+        done = tx.execute(insert(FLOW_VERSION).values(**values))
+        assert done.inserted_primary_key is not None
+        return int(done.inserted_primary_key[0])
+
+    def _note_members(self, flow: Flow, holds: Condition, now: Instant) -> None:
+        """Those for whom a segment holds already are noted, not entered: a flow is entered when it *starts* to hold."""
+        behind = 0
+        while True:
+            with self._host.transaction() as tx:
+                number = self._host.flows.number[flow.id]
+                page = page_of_contacts(tx, behind, BATCH)
+                members = {each.number for each in those_who(page, holds, flow.settings.time_zone, now)}
+                if behind == 0:
+                    tx.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.flow == number))
+                self._host.store.statements.join.run(tx, [(each, number) for each in sorted(members)])
+                if len(page) < BATCH:
+                    return
+                behind = page[-1].number
+
+    def pause(self, flow: str, now: Instant) -> None:
+        """Nobody enters, journeys stand still, waiting messages are held. Stop rules still act."""
+        with self._host.transaction() as tx:
+            number = self._set_state(tx, flow, PAUSED, now, {LIVE, FINISHING})
+            tx.execute(
+                update(JOURNEY)
+                .where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE)
+                .values(stood_still=1, due_after=JOURNEY.c.due_at, due_at=null())
+            )
+            standing = select(JOURNEY.c.id).where(JOURNEY.c.flow == number, JOURNEY.c.stood_still.is_not(None))
+            tx.execute(
+                update(MESSAGE)
+                .where(MESSAGE.c.journey.in_(standing), MESSAGE.c.state.in_(WAITING))
+                .values(state=HELD, due_at=null(), why=STANDING)
+            )
+
+    def resume(self, flow: str, now: Instant) -> None:
+        """Live again. Journeys are set going by `go_on`, those due longest ago first."""
+        with self._host.transaction() as tx:
+            self._set_state(tx, flow, LIVE, now, {PAUSED})
+
+    def stop(self, flow: str, now: Instant) -> None:
+        """Nobody enters any more; those inside go on to their end."""
+        with self._host.transaction() as tx:
+            self._set_state(tx, flow, FINISHING, now, {LIVE, PAUSED})
+
+    def take_all_out(self, flow: str, now: Instant, most: int = BATCH) -> int:
+        """Take the next batch of contacts out of a flow that is finishing; how many. 0: it is stopped now."""
+        with self._host.transaction() as tx:
+            number = self._number(flow)
+            inside = list(
+                tx.scalars(
+                    select(JOURNEY.c.contact)
+                    .where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE)
+                    .distinct()
+                    .limit(most)
+                )
+            )
+            out: list[Stimulus] = [TakeOut(flow, "the flow was stopped")]
+            self._host.take_turns(tx, dict.fromkeys(inside, out), now)
+            if not inside:
+                self._set_state(tx, flow, STOPPED, now, {FINISHING, STOPPED})
+            return len(inside)
+
+    def _number(self, flow: str) -> int:
+        if flow not in self._host.flows.number:
+            raise UnknownFlow(flow)
+        return self._host.flows.number[flow]
+
+    def _set_state(self, tx: Connection, flow: str, state: str, now: Instant, allowed: set[str]) -> int:
+        number = self._number(flow)
+        is_now = self._host.flows.state[flow]
+        if is_now not in allowed:
+            raise WrongState(f"flow {flow} is {is_now}; only one that is {' or '.join(sorted(allowed))} can do that")
+        tx.execute(update(FLOW).where(FLOW.c.number == number).values(state=state, changed_at=now))
+        flows_changed(tx)
+        return number
+
+    # --- crowds
+
+    def begin_enrolment(self, flow: str, audience: Condition | None, now: Instant) -> int:
+        """A crowd sets out: every contact for whom the audience holds. `go_on_enrolling` brings them in."""
+        with self._host.transaction() as tx:
+            return self._begin_enrolment(tx, flow, audience, Event("by_hand", now))
+
+    def _begin_enrolment(self, tx: Connection, flow: str, audience: Condition | None, entry: Event) -> int:
+        values = {"flow": self._number(flow), "audience": audience and str(audience), "begun_at": entry.at}
+        done = tx.execute(insert(ENROLMENT).values(**values, entry=rows.entry_text(entry), behind=0, entered=0))
+        assert done.inserted_primary_key is not None
+        return int(done.inserted_primary_key[0])
+
+    def go_on_enrolling(self, enrolment: int, now: Instant, most: int = BATCH) -> Progress:
+        """Bring in the next batch of a crowd. The enrolment is gone once all are through."""
+        with self._host.transaction() as tx:
+            row = tx.execute(select(ENROLMENT).where(ENROLMENT.c.id == enrolment)).first()
+            if row is None:
+                return Progress(0, 0, 0, done=True)
+            flow = self._host.flows.name[row.flow]
+            settings = self._host.flows.live.by_id[flow].flow.settings
+            page = page_of_contacts(tx, row.behind, most)
+            audience = Condition.parse(row.audience) if row.audience else None
+            enter: list[Stimulus] = [Enter(flow, rows.read_entry(row.entry))]
+            crowd = those_who(page, audience, settings.time_zone, now)
+            deltas = self._host.take_turns(tx, {each.number: enter for each in crowd}, now)
+            entered = row.entered + sum(bool(delta.began) for delta in deltas.values())
+            behind = page[-1].number if page else row.behind
+            total = reading.newest(tx, CONTACT.c.id)
+            done = len(page) < most
+            if done:
+                tx.execute(delete(ENROLMENT).where(ENROLMENT.c.id == enrolment))
+            else:
+                tx.execute(update(ENROLMENT).where(ENROLMENT.c.id == enrolment).values(behind=behind, entered=entered))
+            return Progress(behind, total, entered, done)
+
+    # --- what the daemon does between timers
+
+    def go_on(self, now: Instant) -> bool:
+        """Do the next piece of what is under way: schedules that are due, crowds, flows that were resumed or
+        are finishing, the hourly look at conditions that change with time. Whether there was anything."""
+        return (
+            self._start_schedules(now)
+            or self._enrol_some(now)
+            or self._set_going(now)
+            or self._close_finished(now)
+            or self._look_at_time(now)
+        )
+
+    def next_due(self, now: Instant) -> Instant | None:
+        """When the next schedule is due, or the next look at conditions that change with time."""
+        with self._host.store.read() as tx:
+            self._host.flows.refresh(tx)
+            due: Instant | None = tx.scalar(select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE))
+        if not self._time_matters():
+            return due
+        full_hour = (now // HOUR + 1) * HOUR
+        return full_hour if due is None else min(due, full_hour)
+
+    def _time_matters(self) -> bool:
+        return any(_changes_with_time(live.flow) for live in self._host.flows.live.by_id.values())
+
+    def _start_schedules(self, now: Instant) -> bool:
+        with self._host.transaction() as tx:
+            due = list(
+                tx.execute(select(FLOW.c.number, FLOW.c.id).where(FLOW.c.next_entry_at <= now, FLOW.c.state == LIVE))
+            )
+            for number, id in due:
+                flow = self._host.flows.live.by_id[id].flow
+                assert isinstance(flow.entry, BySchedule)
+                # Times missed while nothing ran are made up for once, not one by one.
+                self._begin_enrolment(tx, id, flow.entry.audience, Event("schedule", now))
+                tx.execute(update(FLOW).where(FLOW.c.number == number).values(next_entry_at=next_entry(flow, now)))
+            return bool(due)
+
+    def _enrol_some(self, now: Instant) -> bool:
+        with self._host.store.read() as tx:
+            enrolment = tx.scalar(select(func.min(ENROLMENT.c.id)))
+        if enrolment is None:
+            return False
+        self.go_on_enrolling(enrolment, now)
+        return True
+
+    def _set_going(self, now: Instant) -> bool:
+        with self._host.transaction() as tx:
+            going = [self._host.flows.number[id] for id, state in self._host.flows.state.items() if state != PAUSED]
+            standing = list(
+                tx.execute(
+                    select(JOURNEY.c.id, JOURNEY.c.contact)
+                    .where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow.in_(going))
+                    .order_by(JOURNEY.c.due_after)
+                    .limit(BATCH)
+                )
+            )
+            if not standing:
+                return False
+            ids = [row.id for row in standing]
+            tx.execute(
+                update(JOURNEY)
+                .where(JOURNEY.c.id.in_(ids))
+                .values(
+                    stood_still=null(),
+                    due_at=case((JOURNEY.c.state == ACTIVE, JOURNEY.c.due_after), else_=null()),
+                    due_after=null(),
+                )
+            )
+            tx.execute(
+                update(MESSAGE)
+                .where(MESSAGE.c.journey.in_(ids), MESSAGE.c.state == HELD, MESSAGE.c.due_at.is_(None))
+                .values(state=QUEUED, due_at=literal_column(str(now)), why=null())
+            )
+            look: list[Stimulus] = [LookAgain()]
+            self._host.take_turns(tx, {row.contact: look for row in standing}, now)
+            return True
+
+    def _close_finished(self, now: Instant) -> bool:
+        with self._host.transaction() as tx:
+            finishing = [id for id, state in self._host.flows.state.items() if state == FINISHING]
+            for id in finishing:
+                number = self._host.flows.number[id]
+                inside = select(JOURNEY.c.id).where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE).limit(1)
+                if tx.scalar(inside) is None:
+                    self._set_state(tx, id, STOPPED, now, {FINISHING})
+                    return True
+        return False
+
+    def _look_at_time(self, now: Instant) -> bool:
+        """Once an hour every contact is looked at, where a live flow's segment or stop rule changes with time."""
+        with self._host.transaction() as tx:
+            if not self._time_matters():
+                return False
+            hour = now // HOUR
+            looked = tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_at_hour"))
+            if looked == hour:
+                return False
+            behind = int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_behind")) or 0)
+            page = page_of_contacts(tx, behind, BATCH)
+            changed: list[Stimulus] = [ContactChanged()]
+            self._host.take_turns(tx, {contact.number: changed for contact in page}, now)
+            if len(page) < BATCH:
+                _set_switch(tx, "looked_at_hour", hour)
+                _set_switch(tx, "looked_behind", 0)
+            else:
+                _set_switch(tx, "looked_behind", page[-1].number)
+            return True
+
+
+def _set_switch(tx: Connection, name: str, number: int) -> None:
+    if tx.execute(update(SWITCH).where(SWITCH.c.name == name).values(number=number)).rowcount == 0:
+        tx.execute(insert(SWITCH).values(name=name, number=number))
+
+
+def _changes_with_time(flow: Flow) -> bool:
+    conditions = [rule.when for rule in flow.stop_when if rule.when is not None]
+    if isinstance(flow.entry, BySegment):
+        conditions.append(flow.entry.holds)
+    return any(condition.uses_time for condition in conditions)
+
+
+def next_entry(flow: Flow, now: Instant) -> Instant | None:
+    """When the flow's schedule brings people in next after `now`; None where it has none.
+
+    Reckoned in the flow's zone: a time that a clock change leaves out comes right after the change, one
+    that it repeats comes once.
+    """
+    if not isinstance(flow.entry, BySchedule):
+        return None
+    zone = ZoneInfo(flow.settings.time_zone or "UTC")
+    times: Iterator[datetime] = CronSim(flow.entry.cron, datetime.fromtimestamp(now / 1000, zone))
+    return int(next(times).astimezone(UTC).timestamp() * 1000)

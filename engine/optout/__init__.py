@@ -1,0 +1,1 @@
+"""Opt-outs: the Do Not Contact list and what puts people on it."""

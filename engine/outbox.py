@@ -1,0 +1,296 @@
+"""The outbox: messages taken to be sent, and what became of them.
+
+The states of a message:
+
+    queued ──► sending ──► sent ──► delivered      held: queued, but not before a time
+      │ ▲         │  └──► failed                   unknown: handed over, and nobody knows the outcome
+      ▼ │         ▼                                suppressed, expired, withdrawn: never handed over
+     held      unknown
+
+`take` is where the promise is kept: in one transaction it reads the Do Not Contact list, asks
+`permission`, and marks what may go as `sending`. A block that commits before is seen; one that commits
+after finds the message already on its way. Nothing that was not taken is ever sent, and a retry is taken
+anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+
+from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
+from tactful.elements.contract import Send as SendElement
+from tactful.engine.addresses import address_of, destination_of
+from tactful.engine.host import Host
+from tactful.engine.interpreter import ACTIVE, zone_of
+from tactful.engine.optout.do_not_contact import blocks_of
+from tactful.engine.rules import turn
+from tactful.engine.rules.permission import Expire, Hold, Limit, Request, Send, Suppress, Verdict, permission
+from tactful.engine.store import reading, rows
+from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING
+from tactful.engine.switches import halted
+
+SENDING = "sending"
+SENT = "sent"
+FAILED = "failed"
+UNKNOWN = "unknown"
+QUEUED = "queued"
+HELD = "held"
+SUPPRESSED = "suppressed"
+EXPIRED = "expired"
+
+LONGEST_LIMIT_DAYS = 400
+"""How far back the messages of a contact are counted for limits; longer limits are refused on loading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that may go out now, with all that rendering it needs. It is marked `sending`."""
+
+    key: MessageKey
+    flow: str
+    element: SendElement
+    channel: str
+    sender: str
+    address: str
+    contact: Contact
+    entry: Event
+    values: Mapping[str, Any]
+    settings: Settings
+    purpose: Purpose
+    tries: int
+    unknowns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a take came to: the messages that may go, and how many were looked at (the others are held,
+    suppressed or expired now)."""
+
+    messages: Sequence[Taken] = ()
+    looked_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a taken message: `state` is sent, failed, unknown, or queued to try again at `due_at`.
+
+    `unknown` says that it may have gone out all the same; it is counted, whatever is done about it.
+    """
+
+    key: MessageKey
+    state: str
+    why: str | None = None
+    provider_id: str | None = None
+    due_at: Instant | None = None
+    unknown: bool = False
+
+
+_COLUMNS = [MESSAGE.c[n] for n in (
+    "journey", "step", "contact", "element", "channel", "sender", "purpose", "expires_at", "tries", "unknowns",
+)]  # fmt: skip
+
+
+class Outbox:
+    """The outbox of a host. `limits` are the project's, over all flows."""
+
+    def __init__(self, host: Host, limits: Sequence[Limit] = ()) -> None:
+        self._host = host
+        self.limits = tuple(limits)
+
+    def take(self, sender: str, now: Instant, most: int) -> Took:
+        """Take up to `most` messages of a sender that are due and may go. Those that may not are held,
+        suppressed or expired in the same transaction, and their journeys moved on."""
+        with self._host.transaction() as tx:
+            return Took() if halted(tx) else self._take(tx, sender, now, most)
+
+    def _take(self, tx: Connection, sender: str, now: Instant, most: int) -> Took:
+        due = list(
+            tx.execute(
+                select(*_COLUMNS)
+                .where(MESSAGE.c.sender == sender, MESSAGE.c.due_at <= now)
+                .order_by(MESSAGE.c.due_at)
+                .limit(most)
+            )
+        )
+        if not due:
+            return Took()
+        contacts = reading.contacts(tx, {row.contact for row in due})
+        journeys = self._journeys(tx, [row.journey for row in due])
+        destinations = {row: destination_of(contacts[row.contact], row.channel) for row in due}
+        blocks = blocks_of(tx, {each for each in destinations.values() if each is not None})
+        sent = self._sent(tx, contacts, now) if self.limits else {}
+        taken: list[Taken] = []
+        going: list[tuple[Any, ...]] = []
+        said: list[tuple[Any, Verdict]] = []
+        for row in due:
+            contact, (journey, flow) = contacts[row.contact], journeys[row.journey]
+            settings = self._settings(journey.flow, flow.settings)
+            request = Request(row.channel, row.sender, destinations[row], row.purpose, row.expires_at)
+            zone = zone_of(contact, settings.time_zone)
+            verdict = permission(
+                request, blocks.get(request.destination or "", ()), sent.get(row.contact, ()), settings.quiet_hours,
+                self.limits, now, zone,
+            )  # fmt: skip
+            if not isinstance(verdict, Send):
+                said.append((row, verdict))
+                continue
+            if self.limits and row.purpose == "marketing":
+                sent.setdefault(row.contact, []).append(now)
+            element = flow.nodes[row.element].element
+            assert isinstance(element, SendElement), "only sends queue messages"
+            address = address_of(contact, row.channel)
+            assert address is not None, "permission lets no message pass that has no address"
+            going.append((request.destination, now, row.journey, row.step))
+            taken.append(
+                Taken(MessageKey(row.journey, row.step), journey.flow, element, row.channel, row.sender, address,
+                      contact, journey.entry, journey.values, settings, row.purpose, row.tries + 1, row.unknowns)
+            )  # fmt: skip
+        self._host.store.statements.take_messages.run(tx, going)
+        self._refuse(tx, said, now)
+        return Took(taken, len(due))
+
+    def _settings(self, flow: str, as_it_began: Settings) -> Settings:
+        live = self._host.flows.live.by_id.get(flow)
+        return live.flow.settings if live else as_it_began
+
+    def _journeys(self, tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
+        found = tx.execute(select(*reading.JOURNEY_COLUMNS).where(JOURNEY.c.id.in_(ids)))
+        return {
+            row.id: (
+                rows.read_journey(row, self._host.flows.name[row.flow]),
+                self._host.flows.version(tx, row.version),
+            )
+            for row in found
+        }
+
+    def _sent(self, tx: Connection, contacts: Mapping[int, Contact], now: Instant) -> dict[int, list[Instant]]:
+        """For each contact, when marketing messages went out to them lately, over all flows."""
+        since = now - LONGEST_LIMIT_DAYS * 86_400_000
+        found = tx.execute(
+            select(JOURNEY.c.contact, MESSAGE.c.taken_at)
+            .join(MESSAGE, MESSAGE.c.journey == JOURNEY.c.id)
+            .where(
+                JOURNEY.c.contact.in_(contacts),
+                MESSAGE.c.purpose == "marketing",
+                MESSAGE.c.state.in_((SENDING, SENT, "delivered", UNKNOWN)),
+                MESSAGE.c.taken_at > since,
+            )
+            .order_by(MESSAGE.c.taken_at)
+        )
+        sent: dict[int, list[Instant]] = defaultdict(list)
+        for contact, at in found:
+            sent[contact].append(at)
+        return sent
+
+    def _refuse(self, tx: Connection, said: Sequence[tuple[Any, Verdict]], now: Instant) -> None:
+        changes: list[tuple[Any, ...]] = []
+        stimuli: dict[int, list[turn.Stimulus]] = defaultdict(list)
+        for row, verdict in said:
+            if isinstance(verdict, Hold):
+                changes.append((HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step))
+                continue
+            assert isinstance(verdict, Suppress | Expire), "what may go is not refused"
+            state, why = (SUPPRESSED if isinstance(verdict, Suppress) else EXPIRED), verdict.why
+            changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step))
+            key = MessageKey(row.journey, row.step)
+            stimuli[row.contact].append(turn.Outcome(key, row.element, Message(row.step, state, None), why))
+        self._host.store.statements.settle_messages.run(tx, changes)
+        self._host.take_turns(tx, stimuli, now)
+
+    # --- afterwards
+
+    def settle(self, outcomes: Sequence[Settled], now: Instant) -> None:
+        """Record what became of taken messages, and move their journeys on. An outcome of a message that is
+        not `sending` or `unknown` any more is passed over: it was settled before."""
+        if not outcomes:
+            return
+        with self._host.transaction() as tx:
+            self._settle(tx, outcomes, now)
+
+    def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant) -> None:
+        found = tx.execute(
+            select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact, MESSAGE.c.element, MESSAGE.c.state,
+                   MESSAGE.c.unknowns, MESSAGE.c.taken_at, JOURNEY.c.state.label("journey_state"))
+            .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
+            .where(MESSAGE.c.journey.in_([each.key.journey for each in outcomes]))
+        )  # fmt: skip
+        messages = {MessageKey(row.journey, row.step): row for row in found}
+        changes: list[tuple[Any, ...]] = []
+        stimuli: dict[int, list[turn.Stimulus]] = defaultdict(list)
+        for each in outcomes:
+            row = messages[each.key]
+            if row.state not in (SENDING, UNKNOWN):
+                continue
+            state, due_at = each.state, each.due_at
+            if state == QUEUED and row.journey_state != ACTIVE:
+                state, due_at = "withdrawn", None  # its journey left while it was tried
+            unknowns = row.unknowns + each.unknown
+            sent_at = now if state == SENT else None
+            changes.append((state, due_at, unknowns, sent_at, each.provider_id, each.why, *each.key))
+            if state in (SENT, FAILED):
+                message = Message(row.step, state, sent_at)
+                stimuli[row.contact].append(turn.Outcome(each.key, row.element, message, each.why))
+        self._host.store.statements.settle_messages.run(tx, changes)
+        self._host.take_turns(tx, stimuli, now)
+
+    def recover(self, repeats: Sequence[str], now: Instant) -> int:
+        """After a crash: whatever is still marked `sending` was handed over by a process that is gone, and its
+        outcome is unknown. `repeats` are the senders that send such a message again; for the others it stays
+        `unknown` until a person settles it. Only to be called while nobody else sends. How many there were."""
+        with self._host.transaction() as tx:
+            stuck = [
+                (MessageKey(journey, step), sender)
+                for journey, step, sender in tx.execute(
+                    select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender).where(MESSAGE.c.state == SENDING)
+                )
+            ]
+            why = "the engine stopped while handing it over"
+            settled = [
+                Settled(key, QUEUED, why, due_at=now, unknown=True)
+                if sender in repeats
+                else Settled(key, UNKNOWN, why, unknown=True)
+                for key, sender in stuck
+            ]
+            self._settle(tx, settled, now)
+            return len(stuck)
+
+    def next_due(self, sender: str) -> Instant | None:
+        """When the next message of a sender is due; None where none waits for a time."""
+        with self._host.store.read() as tx:
+            due_at: Instant | None = tx.scalar(
+                select(func.min(MESSAGE.c.due_at)).where(MESSAGE.c.sender == sender, MESSAGE.c.due_at.is_not(None))
+            )
+            return due_at
+
+    def waiting(self) -> dict[str, Instant]:
+        """For each sender with messages that wait for a time, the earliest such time."""
+        with self._host.store.read() as tx:
+            found = tx.execute(
+                select(MESSAGE.c.sender, func.min(MESSAGE.c.due_at))
+                .where(MESSAGE.c.due_at.is_not(None))
+                .group_by(MESSAGE.c.sender)
+            )
+            return {row[0]: row[1] for row in found}
+
+    def hurry(self, tx: Connection, destinations: Sequence[str]) -> None:
+        """Look again at once at the held messages of contacts who have these addresses: their list changed."""
+        theirs = select(CONTACT.c.id).where(
+            or_(func.lower(CONTACT.c.email).in_(destinations), CONTACT.c.phone.in_(destinations))
+        )
+        journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
+        tx.execute(
+            update(MESSAGE)
+            .where(
+                and_(
+                    MESSAGE.c.journey.in_(journeys),
+                    MESSAGE.c.state.in_(WAITING),
+                    MESSAGE.c.due_at.is_not(None),
+                )
+            )
+            .values(due_at=0)
+        )

@@ -1,0 +1,104 @@
+"""The project: what `tactful.yaml` says, checked and free of YAML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from tactful.engine.project_options import OptOut
+from tactful.engine.rules.permission import Limit
+from tactful.engine.senders import Secret, Sender
+from tactful.flows.model import AttributeType, SenderFacts, Surroundings
+from tactful.flows.problem import Problem
+
+PROJECT_FILE = "tactful.yaml"
+SCENARIO_ENDINGS = (".flowtest.yaml", ".flowtest.yml")
+
+
+class NotSet(ValueError):
+    """An environment variable the project relies on is not set; the message names it."""
+
+
+class Project(BaseModel):
+    """A project that loaded. Folders are absolute; senders keep the order of the file.
+
+    `contact` and `senders` are None where the file does not declare them: the checks of flows then do not
+    complain of any.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    file: Path
+    database: str | Secret
+    flows: Path
+    contact: Mapping[str, AttributeType] | None = None
+    senders: Mapping[str, Sender] | None = None
+    limits: tuple[Limit, ...] = ()
+    transactional: frozenset[str] = frozenset()
+    opt_out: OptOut = OptOut()
+    time_zone: str | None = None
+    region: str | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder the project file stands in."""
+        return self.file.parent
+
+    def database_url(self, environ: Mapping[str, str] = os.environ) -> str:
+        """The database's address, a relative SQLite file taken from the project's folder. Raises NotSet."""
+        if isinstance(self.database, str):
+            return _from_folder(self.database, self.root)
+        url = self.database.value(environ)
+        if not url:
+            raise NotSet(f"the environment variable {self.database.env}, the database's address, is not set")
+        return _from_folder(url, self.root)
+
+    def flow_files(self) -> list[Path]:
+        """The files that are flows, by name: every YAML file in the flows' folder and below but the project
+        file and scenarios, and nothing in hidden folders."""
+        found = (file for ending in ("*.yaml", "*.yml") for file in self.flows.rglob(ending))
+        return sorted(file for file in found if file.is_file() and self._may_be_flow(file))
+
+    def _may_be_flow(self, file: Path) -> bool:
+        hidden = any(part.startswith(".") for part in file.relative_to(self.flows).parts)
+        return not hidden and file.name != PROJECT_FILE and not file.name.endswith(SCENARIO_ENDINGS)
+
+    def surroundings(self) -> Surroundings:
+        """What the checks of a flow want to know of the project around it."""
+        senders = None
+        if self.senders is not None:
+            senders = {
+                name: SenderFacts(sender.channel, sender.two_way, sender.reports)
+                for name, sender in self.senders.items()
+            }
+        return Surroundings(self.contact, senders, self.transactional, self.opt_out.links.enabled)
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest project file: in a folder (or the folder of a file), or one above it; None if nowhere."""
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder / PROJECT_FILE
+    return None
+
+
+def load_project(path: Path, packs: Collection[str] | None = None) -> tuple[Project | None, tuple[Problem, ...]]:
+    """Load a project file, or tell all that is wrong with it: None where there is an error, and all problems.
+
+    Problems name the file as `path` does. `packs` are the names of the keyword lists there are; without them
+    any name is taken. A file that cannot be read is a problem too; nothing is raised.
+    """
+    from tactful.engine.project_reading import read_project  # with the YAML reader, which few callers need
+
+    return read_project(path, packs)
+
+
+def _from_folder(url: str, folder: Path) -> str:
+    scheme, _, rest = url.partition(":///")
+    if scheme.partition("+")[0] != "sqlite" or not rest or rest.startswith(("/", ":memory:", "file:")):
+        return url
+    return f"{scheme}:///{folder / rest}"

@@ -1,0 +1,182 @@
+"""What may stand in the project file: a model for each part, with its description.
+
+A part that is `Any` in the model of the whole is fitted by itself (see `project_reading.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from tactful.elements.contract import Level
+from tactful.elements.options.duration import HOUR, Duration
+from tactful.elements.options.mistake import Mistake, meant
+from tactful.elements.options.words import normalise
+from tactful.engine.instants import zone_named
+from tactful.engine.rules.permission import Limit
+from tactful.engine.senders import Secret, is_this_machine
+
+LONGEST_LIMIT_DAYS = 400
+"""How far back a limit may look."""
+
+_FLOW_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}", re.ASCII)
+_DATABASES = ("sqlite", "postgresql+psycopg")
+
+
+def _flow_id(flow: str) -> str:
+    if not _FLOW_ID.fullmatch(flow):
+        raise Mistake(f"`{flow[:60]}` cannot be the id of a flow", code="bad-id")
+    return flow
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProjectOptions(_Options):
+    """The project file as a whole."""
+
+    database: str | Secret = Field(
+        "sqlite:///tactful.db",
+        description="Where everything is kept: `sqlite:///tactful.db` (relative to this file) or "
+        "`postgresql+psycopg://…`; `{env: NAME}` takes the address from an environment variable.",
+    )
+    flows: Path = Field(Path("."), description="The folder with the flow files, relative to this file.")
+    contact: Any = Field(None, description="The attributes flows may use, each with its type.")
+    senders: Any = Field(None, description="Who messages come from, each with its channel and way out.")
+    limits: Any = Field(None, description="How many messages a contact gets at most, over all flows.")
+    transactional: tuple[Annotated[str, AfterValidator(_flow_id)], ...] = Field(
+        (), description="The flows that may send past a block that covers marketing."
+    )
+    opt_out: Any = Field(None, description="How opt-outs are collected: keywords and links.")
+    time_zone: str | None = Field(None, description="The time zone of contacts who have none, in flows that name none.")
+    region: str | None = Field(None, description="The country (`HR`) of phone numbers that are written without one.")
+
+    @field_validator("database", mode="before")
+    @classmethod
+    def _known_database(cls, written: Any) -> Any:
+        if isinstance(written, str):
+            scheme, separator, _ = written.partition("://")
+            if not separator or scheme not in _DATABASES:
+                raise Mistake(
+                    "a database is written `sqlite:///…` or `postgresql+psycopg://…`",
+                    hint=meant(scheme, _DATABASES) if scheme != "postgres" else "write `postgresql+psycopg`",
+                    code="unknown-database",
+                )
+        return written
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        return None if name is None else zone_named(name).key
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str | None) -> str | None:
+        if region is None:
+            return None
+        from phonenumbers import SUPPORTED_REGIONS  # large, and few projects need it
+
+        if region not in SUPPORTED_REGIONS:
+            code = {"UK": "GB"}.get(region.upper(), region.upper())
+            hint = f"write `{code}`" if code in SUPPORTED_REGIONS else "two letters, such as `HR`"
+            raise Mistake(f"`{region[:60]}` is not a country's code", hint=hint, code="unknown-region")
+        return region
+
+
+class LimitOptions(_Options):
+    """One limit."""
+
+    messages: int = Field(ge=1, le=10_000, description="How many messages at most.")
+    per: Duration = Field(description="Within how long.")
+    when_limited: Literal["hold", "skip"] = Field(
+        "hold",
+        description="What becomes of one too many: `hold` keeps it until it may go, `skip` suppresses it.",
+    )
+
+    @field_validator("per")
+    @classmethod
+    def _not_too_long(cls, per: Duration) -> Duration:
+        if per.days + per.ms / (24 * HOUR) > LONGEST_LIMIT_DAYS:
+            raise Mistake(f"a limit looks back {LONGEST_LIMIT_DAYS} days at most", code="too-long")
+        return per
+
+    def limit(self) -> Limit:
+        """The same as the rules have it."""
+        return Limit(self.messages, self.per, self.when_limited)
+
+
+class _Rule(_Options):
+    sender: str | None = Field(
+        None, description="The sender that was answered; without it, every sender that gets replies."
+    )
+    level: Level = Field(description="`any_sender`, or `this_sender`: the one that was answered.")
+    reply: str | None = Field(None, min_length=1, max_length=1_600, description="What to answer, once.")
+    enabled: bool = Field(True, description="Whether the rule is in force.")
+    forward: bool = Field(
+        False, description="Whether waiting journeys see the message too; else it ends with the rule."
+    )
+
+
+class KeywordRule(_Rule):
+    """A word people answer with, and what it does to the Do Not Contact list. A block covers everything."""
+
+    keyword: str = Field(description="The word; case, punctuation and words of courtesy around it do not count.")
+    action: Literal["block", "unblock"] = Field(description="What it does.")
+
+    @field_validator("keyword")
+    @classmethod
+    def _says_something(cls, keyword: str) -> str:
+        if not normalise(keyword):
+            raise Mistake("a keyword needs a letter or a digit", code="bad-keyword")
+        return keyword
+
+
+class PackRule(_Rule):
+    """A ready-made list of keywords."""
+
+    pack: str = Field(min_length=1, description="Its name, such as `us-fcc`.")
+
+
+class Links(_Options):
+    """Opt-out links in messages."""
+
+    enabled: bool = Field(True, description="Whether messages carry them.")
+    level: Level = Field("any_sender", description="`any_sender`, or `this_sender`: the one who sent the link.")
+
+
+class OptOutOptions(_Options):
+    """How opt-outs are collected."""
+
+    base_url: str | None = Field(None, description="Where opt-out, click and open links lead.")
+    keywords: Any = Field(None, description="What answers mean: keywords, and ready-made lists of them.")
+    links: Any = Field(None, description="Opt-out links in messages.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_address(cls, written: str | None) -> str | None:
+        if written is None:
+            return None
+        try:
+            url = urlsplit(written)
+            host = url.hostname
+        except ValueError:
+            url, host = urlsplit(""), None
+        if not host or not written.isprintable() or " " in written or url.query or url.fragment:
+            raise Mistake("this is not the address of a site", hint="such as `https://go.acme.example`", code="bad-url")
+        if url.scheme != "https" and not (url.scheme == "http" and is_this_machine(host)):
+            # Mail programs follow a one-click opt-out over HTTPS only (RFC 8058).
+            raise Mistake("links must lead to `https://`", code="bad-url")
+        return written.rstrip("/")
+
+
+class OptOut(_Options):
+    """How opt-outs are collected, checked. `base_url` has no `/` at its end."""
+
+    base_url: str | None = None
+    keywords: tuple[KeywordRule | PackRule, ...] = ()
+    links: Links = Links(enabled=False)

@@ -1,0 +1,67 @@
+"""What a staying journey awaits, held against what happened.
+
+A message's own events count since the message was sent, whenever the wait began, and only for the
+journey that sent it. The contact's own events count since the journey left its last wait or pause.
+One event satisfies one wait once: a message's event is marked used in the log, and for own events
+the journey's `since` moves past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tactful.elements.contract import Await, Event, Message, Visit
+
+OUTCOMES = frozenset({"sent", "failed", "suppressed"})
+"""How a send can end. An outcome is no event of the log; it is read off the message."""
+
+STATE_OUTCOME: Mapping[str, str] = {
+    "sent": "sent",
+    "delivered": "sent",
+    "failed": "failed",
+    "expired": "failed",
+    "suppressed": "suppressed",
+}
+"""Message state to the outcome it means for the journey. Other states are not an outcome yet."""
+
+
+def asks_log(awaits: Iterable[Await]) -> bool:
+    """Whether events learnt before could answer. Outcomes are not looked for in the log."""
+    return any(each.event not in OUTCOMES for each in awaits)
+
+
+def answers(each: Await, event: Event, visit: Visit, since: int) -> bool:
+    """Whether this event is what is awaited. `since` is the journey's place in the log."""
+    if each.event != event.name:
+        return False
+    if each.step is not None:
+        if event.message is None or event.message != (visit.journey, each.step):
+            return False
+    elif event.message is not None:
+        if event.message.journey != visit.journey or 0 < event.id <= since:
+            return False
+    elif 0 < event.id <= since:
+        return False
+    return each.where is None or visit.holds(each.where, event)
+
+
+def first_answer(
+    awaits: Sequence[Await], log: Iterable[Event], used: frozenset[int] | set[int], visit: Visit, since: int
+) -> Event | None:
+    """The first event of the log, in the order learnt, that ends the stay."""
+    for event in log:
+        if event.id in used:
+            continue
+        for each in awaits:
+            if answers(each, event, visit, since):
+                return event
+    return None
+
+
+def outcome(awaits: Sequence[Await], messages: Iterable[Message], visit: Visit) -> Event | None:
+    """The outcome of an awaited message, where it has one already."""
+    for message in messages:
+        name = STATE_OUTCOME.get(message.state)
+        if name is not None and any(each.event == name and each.step == message.step for each in awaits):
+            return Event(name, visit.now)
+    return None

@@ -1,0 +1,171 @@
+"""May this message go out now? Asked in the transaction that takes it to be sent.
+
+The order of the questions is the order of their weight: a block stands above all, then whether the
+message is still worth sending, then limits, then quiet hours. A message that is held says until
+when and why; the questions are asked again then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from tactful.elements.contract import Covers, Instant, Purpose, QuietHours
+from tactful.elements.options.duration import Duration
+
+ALL_CHANNELS = "all"
+ANY_SENDER = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An entry of the Do Not Contact list, as the check sees it.
+
+    `channel` is a channel or `all`; `sender` is empty for any sender; `source` and `since` are for
+    the sentence that explains a refusal.
+    """
+
+    destination: str
+    channel: str
+    sender: str
+    covers: Covers
+    source: str
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `messages` marketing messages to a contact within `per`, over all flows."""
+
+    messages: int
+    per: Duration
+    when_limited: Literal["hold", "skip"] = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message that wants to go out. `destination` is the normalised address, None where the contact has none."""
+
+    channel: str
+    sender: str
+    destination: str | None
+    purpose: Purpose
+    expires_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """It may go out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not before `until`; ask again then."""
+
+    until: Instant
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Never: the journey leaves by `suppressed`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Too late to be worth sending: the journey leaves by `failed`."""
+
+    why: str
+
+
+Verdict = Send | Hold | Suppress | Expire
+SEND = Send()
+
+
+def permission(
+    request: Request,
+    blocks: Sequence[Block],
+    sent_at: Sequence[Instant],
+    quiet: QuietHours | None,
+    limits: Sequence[Limit],
+    now: Instant,
+    zone: ZoneInfo,
+) -> Verdict:
+    """The verdict on one message. `blocks` are the entries for its destination; `sent_at` the moments of
+    the contact's recent marketing messages, oldest first; `zone` the contact's."""
+    if request.destination is None:
+        return Suppress(f"the contact has no address for {request.channel}")
+    block = covering(request, blocks)
+    if block is not None:
+        return Suppress(f"on the Do Not Contact list ({block.source})")
+    if request.expires_at is not None and now >= request.expires_at:
+        return Expire("held longer than it was valid for")
+    if request.purpose == "marketing":
+        for limit in limits:
+            free_at = free_again(limit, sent_at, now, zone)
+            if free_at is not None:
+                if limit.when_limited == "skip":
+                    return Suppress(f"limit reached: {limit.messages} in {limit.per}")
+                return _hold(free_at, f"limit reached: {limit.messages} in {limit.per}", request)
+    if quiet is not None:
+        ends_at = quiet_until(quiet, now, zone)
+        if ends_at is not None:
+            return _hold(ends_at, f"quiet hours in {zone.key}", request)
+    return SEND
+
+
+def covering(request: Request, blocks: Sequence[Block]) -> Block | None:
+    """The first block that stops this message. One that covers marketing lets a transactional message pass."""
+    for block in blocks:
+        if (
+            block.channel in (request.channel, ALL_CHANNELS)
+            and block.sender in (request.sender, ANY_SENDER)
+            and (block.covers == "everything" or request.purpose == "marketing")
+        ):
+            return block
+    return None
+
+
+def free_again(limit: Limit, sent_at: Sequence[Instant], now: Instant, zone: ZoneInfo) -> Instant | None:
+    """When the limit lets another message through; None where it does now."""
+    running = [free for at in sent_at if (free := limit.per.after(at, zone)) > now]
+    if len(running) < limit.messages:
+        return None
+    running.sort()
+    return running[-limit.messages]
+
+
+def quiet_until(quiet: QuietHours, now: Instant, zone: ZoneInfo) -> Instant | None:
+    """When the quiet hours that run at `now` end; None where none run.
+
+    Read off the clock on the contact's wall: an hour that a clock change leaves out ends with the
+    change, one that comes twice is quiet both times.
+    """
+    local = datetime.fromtimestamp(now / 1000, zone)
+    minute = local.hour * 60 + local.minute
+    if quiet.start < quiet.end:
+        if not quiet.start <= minute < quiet.end:
+            return None
+        days = 0
+    else:
+        if quiet.end <= minute < quiet.start:
+            return None
+        days = 1 if minute >= quiet.start else 0
+    ends_on = local.date() + timedelta(days=days)
+    hour, minutes = divmod(quiet.end, 60)
+    end = datetime(ends_on.year, ends_on.month, ends_on.day, hour, minutes, tzinfo=zone, fold=local.fold)
+    ends_at = int(end.astimezone(UTC).timestamp() * 1000)
+    if ends_at <= now:  # the wall clock went back over the end: the second time round counts
+        ends_at = int(end.replace(fold=1).astimezone(UTC).timestamp() * 1000)
+    return ends_at if ends_at > now else None
+
+
+def _hold(until: Instant, why: str, request: Request) -> Verdict:
+    if request.expires_at is not None and until >= request.expires_at:
+        return Hold(request.expires_at, why)
+    return Hold(until, why)

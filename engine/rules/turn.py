@@ -1,0 +1,496 @@
+"""A contact's turn: everything that follows, for all their journeys, from what happened to them.
+
+`turn` is the whole meaning of the engine. The daemon, the test harness and the simulator differ only
+in where a `Situation` comes from and where its `Delta` goes. It is pure: it takes a situation, the
+stimuli in their order and the time, and returns what changed.
+
+What happens on one stimulus, in this order:
+
+1. Timers that were due before an event happened fire first: an event never overtakes a timeout.
+2. Stop rules and goals act, on the event and on the contact.
+3. The event goes to the journeys that await it; every journey that moved looks at the log and at its
+   messages again, until nothing moves.
+4. The event, or the changed contact, may bring them into flows.
+
+A flow that is paused leaves its journeys where they are; stop rules still act on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tactful.elements.contract import (
+    CONTACT_CHANGED,
+    NOTHING,
+    AddToDoNotContact,
+    Contact,
+    Event,
+    Instant,
+    Message,
+    MessageKey,
+    ReachGoal,
+    RemoveFromDoNotContact,
+    SendMessage,
+    UpdateContact,
+)
+from tactful.elements.options.condition import Condition
+from tactful.engine.interpreter import (
+    ACTIVE,
+    FAILED,
+    REMOVED,
+    STOPPED,
+    Caused,
+    ElementError,
+    Journey,
+    Step,
+    Visited,
+    advance,
+    awaited,
+    start,
+    visit_of,
+    zone_of,
+)
+from tactful.engine.rules.entry import Entries, refusal
+from tactful.engine.rules.matching import answers, asks_log, first_answer, outcome
+from tactful.flows.model import ByEvent, BySegment, Flow
+
+MOST_MOVES = 1_000
+"""Times one journey may move in one turn; a journey that wants more has lost its way and fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFlow:
+    """A published flow: the version that new journeys get, and whose stop rules act on all.
+
+    `enters` is false while the flow is paused, finishing or stopped; `moves` is false while paused.
+    """
+
+    flow: Flow
+    version: int
+    enters: bool = True
+    moves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFlows:
+    """All published flows, and which of them an event or a change of the contact could start."""
+
+    by_id: Mapping[str, LiveFlow]
+    by_event: Mapping[str, tuple[LiveFlow, ...]]
+    by_segment: tuple[LiveFlow, ...]
+
+    @classmethod
+    def of(cls, flows: Iterable[LiveFlow]) -> LiveFlows:
+        """Index live flows by what starts them."""
+        by_id = {live.flow.id: live for live in flows}
+        by_event: dict[str, list[LiveFlow]] = {}
+        by_segment = []
+        for live in by_id.values():
+            if not live.enters:
+                continue
+            if isinstance(live.flow.entry, ByEvent):
+                by_event.setdefault(live.flow.entry.event, []).append(live)
+            elif isinstance(live.flow.entry, BySegment):
+                by_segment.append(live)
+        return cls(by_id, {name: tuple(found) for name, found in by_event.items()}, tuple(by_segment))
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An active journey with the version of the flow it runs on, and its newest message of each element."""
+
+    journey: Journey
+    flow: Flow
+    messages: Mapping[str, Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of a contact before the turn.
+
+    `entries` maps flow ids to the contact's entries so far. `members` holds the ids of segment flows
+    whose condition held when last looked. `log` holds the events that may still end a wait, oldest
+    first; None where it was not loaded. `log_end` is the id of the newest event learnt of anybody.
+    """
+
+    contact: Contact
+    running: Sequence[Running] = ()
+    entries: Mapping[str, Entries] = field(default_factory=dict)
+    members: frozenset[str] = frozenset()
+    log: Sequence[Event] | None = None
+    log_end: int = 0
+
+
+# --- Stimuli -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event was learnt, and stands in the log."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCame:
+    """Journeys may be due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A message came to a state that its journey may wait for. `why` in words, for failures."""
+
+    key: MessageKey
+    element: str
+    message: Message
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Bring the contact into a flow. `entry` is what their journey remembers of how it began."""
+
+    flow: str
+    entry: Event
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """The situation's contact has just been changed from outside (an import, an API call)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOut:
+    """A person takes the contact out of a flow."""
+
+    flow: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Journeys that stood still may move again (their flow was resumed)."""
+
+
+Stimulus = Happened | TimeCame | Outcome | Enter | ContactChanged | TakeOut | LookAgain
+
+
+class LogNeeded(Exception):
+    """The turn came to a wait that events of the past may answer, and the situation has no log.
+
+    Not an error: load the log and take the turn again.
+    """
+
+
+@dataclass(slots=True)
+class Delta:
+    """What changed. `journeys` maps ids to their new rows; `began` says which of them are new.
+
+    `deeds` are the messages to queue, with the journey that sends them; `facts` the changes to the
+    Do Not Contact list. `withdrawn` names journeys whose waiting messages must not go out any more.
+    `used` are ids of messages' events that ended a wait. `contact` is None where unchanged.
+    """
+
+    journeys: dict[int, Journey] = field(default_factory=dict)
+    began: list[int] = field(default_factory=list)
+    visits: list[Visited] = field(default_factory=list)
+    deeds: list[tuple[Journey, Caused]] = field(default_factory=list)
+    facts: list[tuple[Journey, Caused]] = field(default_factory=list)
+    goals: list[tuple[Journey, str]] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+    used: list[int] = field(default_factory=list)
+    contact: Contact | None = None
+    joined: set[str] = field(default_factory=set)
+    parted: set[str] = field(default_factory=set)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def turn(
+    situation: Situation,
+    stimuli: Iterable[Stimulus],
+    live: LiveFlows,
+    next_journey: Callable[[], int],
+    now: Instant,
+) -> Delta:
+    """Everything that follows from the stimuli, taken in their order.
+
+    `next_journey` gives ids for new journeys. Raises `LogNeeded` (see there), and `ElementError`
+    where an element broke its contract; nothing is changed then.
+    """
+    taken = _Turn(situation, live, next_journey, now)
+    for stimulus in stimuli:
+        taken.take(stimulus)
+    return taken.delta
+
+
+class _Turn:
+    """The mutable middle of a turn: used once, then thrown away."""
+
+    def __init__(self, situation: Situation, live: LiveFlows, next_journey: Callable[[], int], now: Instant) -> None:
+        self.delta = Delta()
+        self._live = live
+        self._next_journey = next_journey
+        self._now = now
+        self._contact = situation.contact
+        self._running = {each.journey.id: each for each in situation.running}
+        self._entries = dict(situation.entries)
+        self._members = set(situation.members)
+        self._log = situation.log
+        self._log_end = situation.log_end
+        self._used: set[int] = set()
+        self._moves: dict[int, int] = {}
+        self._changed = False
+        self._entered_by_segment: set[str] = set()
+
+    def take(self, stimulus: Stimulus) -> None:
+        match stimulus:
+            case Happened(event):
+                self._happened(event)
+            case TimeCame():
+                self._fire(self._now)
+            case Outcome():
+                self._outcome(stimulus)
+            case Enter(flow, entry):
+                self._enter(self._live.by_id[flow], entry)
+            case ContactChanged():
+                self._changed = True
+            case TakeOut(flow, why):
+                for running in list(self._running.values()):
+                    if running.flow.id == flow:
+                        self._take_out(running.journey, REMOVED, why)
+            case LookAgain():
+                for id in list(self._running):
+                    self._settle(id)
+                self._fire(self._now)
+        self._follow_changes()
+
+    # --- events and time
+
+    def _happened(self, event: Event) -> None:
+        self._fire(event.at, before=event.id)
+        self._stop_on(event)
+        for id in list(self._running):
+            self._offer(id, event)
+        if event.message is None:
+            for live in self._live.by_event.get(event.name, ()):
+                entry = live.flow.entry
+                assert isinstance(entry, ByEvent)
+                if entry.where is None or self._holds(entry.where, event, live.flow):
+                    self._enter(live, event)
+
+    def _fire(self, until: Instant, before: int | None = None) -> None:
+        """Fire what is due, the earliest first; `before` hides that event and later ones from the log."""
+        behind = self._log_end if before is None else before - 1
+        while True:
+            due = [
+                (each.journey.due_at, id)
+                for id, each in self._running.items()
+                if each.journey.due_at is not None and each.journey.due_at <= until and self._may_move(each)
+            ]
+            if not due:
+                return
+            _, id = min(due)
+            running = self._running[id]
+            self._move(running, None, None)
+            self._mark(id, behind)
+            self._settle(id)
+
+    def _offer(self, id: int, event: Event) -> None:
+        running = self._running.get(id)
+        if running is None or not self._may_move(running) or event.id in self._used:
+            return
+        visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+        awaits = awaited(running.flow, visit)
+        if any(answers(each, event, visit, running.journey.since) for each in awaits):
+            self._consume(running, event)
+            self._settle(id)
+
+    def _outcome(self, said: Outcome) -> None:
+        running = self._running.get(said.key.journey)
+        if running is None:
+            return
+        messages = dict(running.messages)
+        messages[said.element] = said.message
+        self._running[said.key.journey] = replace(running, messages=messages)
+        self._settle(said.key.journey, said.why)
+
+    def _settle(self, id: int, why: str | None = None) -> None:
+        """Let a journey move on what is already known: outcomes of its messages, events of the log."""
+        while (running := self._running.get(id)) is not None and self._may_move(running):
+            visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+            awaits = awaited(running.flow, visit)
+            if not awaits:
+                return
+            said = outcome(awaits, running.messages.values(), visit)
+            if said is not None:
+                self._move(running, said, why)
+                why = None
+                continue
+            if not asks_log(awaits) or not self._past_counts(running):
+                return
+            if self._log is None:
+                raise LogNeeded
+            event = first_answer(awaits, self._log, self._used, visit, running.journey.since)
+            if event is None:
+                return
+            self._consume(running, event)
+
+    def _past_counts(self, running: Running) -> bool:
+        """Whether the log may hold an answer: not for own events where nothing was learnt since."""
+        return bool(running.messages) or running.journey.since < self._log_end
+
+    def _consume(self, running: Running, event: Event) -> None:
+        self._move(running, event, None)
+        if event.message is not None and event.id:
+            self._used.add(event.id)
+            self.delta.used.append(event.id)
+        self._mark(running.journey.id, event.id)
+
+    # --- moving one journey
+
+    def _move(self, running: Running, event: Event | None, why: str | None) -> None:
+        journey = running.journey
+        moves = self._moves[journey.id] = self._moves.get(journey.id, 0) + 1
+        if moves > MOST_MOVES:
+            self._take_out(journey, FAILED, f"moved {MOST_MOVES} times at once without coming to rest")
+            return
+        try:
+            step = advance(running.flow, journey, self._contact, running.messages, event, self._now, why)
+        except ElementError as error:
+            self._take_out(journey, FAILED, str(error))
+            return
+        self._keep(step, running.flow, running.messages)
+
+    def _mark(self, id: int, behind: int) -> None:
+        """The journey left a wait or pause: own events up to here are behind it."""
+        running = self._running.get(id)
+        if running is not None and running.journey.since < behind:
+            journey = replace(running.journey, since=behind)
+            self._running[id] = replace(running, journey=journey)
+            self.delta.journeys[id] = journey
+
+    def _keep(self, step: Step, flow: Flow, messages: Mapping[str, Message]) -> None:
+        journey = step.journey
+        self.delta.journeys[journey.id] = journey
+        self.delta.visits.extend(step.visits)
+        if step.contact is not self._contact:
+            self._contact = self.delta.contact = step.contact
+        for caused in step.effects:
+            match caused.effect:
+                case SendMessage():
+                    self.delta.deeds.append((journey, caused))
+                    messages = {**messages, caused.element: Message(caused.step, "queued", None)}
+                case AddToDoNotContact() | RemoveFromDoNotContact():
+                    self.delta.facts.append((journey, caused))
+                case ReachGoal(name):
+                    self.delta.goals.append((journey, name))
+                case UpdateContact():
+                    self._changed = True
+        if journey.state == ACTIVE:
+            self._running[journey.id] = Running(journey, flow, messages)
+        else:
+            self._running.pop(journey.id, None)
+            if journey.state == FAILED:
+                self.delta.withdrawn.append(journey.id)
+
+    def _take_out(self, journey: Journey, state: str, why: str) -> None:
+        self.delta.journeys[journey.id] = replace(
+            journey, state=state, element=None, due_at=None, ended_at=self._now, why=why
+        )
+        if journey.element is not None:
+            exit = {STOPPED: "(stopped)", REMOVED: "(taken out)", FAILED: "(failed)"}[state]
+            self.delta.visits.append(
+                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, 0, why)
+            )
+        self.delta.withdrawn.append(journey.id)
+        self._running.pop(journey.id, None)
+
+    # --- stop rules, entries, changes of the contact
+
+    def _stop_on(self, event: Event) -> None:
+        for running in list(self._running.values()):
+            if event.message is not None and event.message.journey != running.journey.id and event.name != "opted_out":
+                continue
+            live = self._live.by_id.get(running.flow.id)
+            rules = (live.flow if live else running.flow).stop_when
+            for rule in rules:
+                if rule.event != event.name:
+                    continue
+                visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+                if rule.where is None or visit.holds(rule.where, event):
+                    if rule.goal:
+                        self.delta.goals.append((running.journey, event.name))
+                    self._take_out(running.journey, STOPPED, f"stop_when: {event.name} happened")
+                    break
+
+    def _stop_on_contact(self) -> None:
+        for running in list(self._running.values()):
+            live = self._live.by_id.get(running.flow.id)
+            for rule in (live.flow if live else running.flow).stop_when:
+                if rule.when is None:
+                    continue
+                visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+                if visit.holds(rule.when):
+                    if rule.goal:
+                        self.delta.goals.append((running.journey, "stop_when"))
+                    self._take_out(running.journey, STOPPED, f"stop_when: {rule.when} holds")
+                    break
+
+    def _follow_changes(self) -> None:
+        """The contact changed, by whatever hand: stop rules, waits for a change, segments; until it rests."""
+        while self._changed:
+            self._changed = False
+            self._stop_on_contact()
+            changed = Event(CONTACT_CHANGED, self._now)
+            for id in list(self._running):
+                self._offer(id, changed)
+            for live in self._live.by_segment:
+                self._look_at_segment(live)
+
+    def _look_at_segment(self, live: LiveFlow) -> None:
+        assert isinstance(live.flow.entry, BySegment)
+        flow, began = live.flow.id, Event("segment", self._now)
+        holds = self._holds(live.flow.entry.holds, began, live.flow)
+        if holds and flow not in self._members:
+            self._members.add(flow)
+            self.delta.joined.add(flow)
+            self.delta.parted.discard(flow)
+            if flow not in self._entered_by_segment:  # once a turn, or two flows could chase each other
+                self._entered_by_segment.add(flow)
+                self._enter(live, began)
+        elif not holds and flow in self._members:
+            self._members.discard(flow)
+            self.delta.parted.add(flow)
+            self.delta.joined.discard(flow)
+
+    def _enter(self, live: LiveFlow, entry: Event) -> None:
+        flow = live.flow
+        zone = zone_of(self._contact, flow.settings.time_zone)
+        entries = self._entries.get(flow.id)
+        no = refusal(flow.again, entries, self._now, zone) if live.enters else "is not open for entries"
+        if no is not None:
+            self.delta.refused.append((flow.id, no))
+            return
+        if not entry.id:  # its place in the log: what was learnt before it is none of the journey's business
+            entry = replace(entry, id=self._log_end)
+        count = (entries.count if entries else 0) + 1
+        self._entries[flow.id] = Entries(count, self._now)
+        journey = Journey(self._next_journey(), flow.id, live.version, self._contact.number, count, entry,
+                          self._now, since=entry.id)  # fmt: skip
+        self.delta.began.append(journey.id)
+        try:
+            self._keep(start(flow, journey, self._contact, self._now), flow, {})
+        except ElementError as error:
+            self._take_out(journey, FAILED, str(error))
+            return
+        self._settle(journey.id)
+        self._fire(self._now)
+
+    def _holds(self, condition: Condition, event: Event, flow: Flow) -> bool:
+        zone = zone_of(self._contact, flow.settings.time_zone)
+        return condition.holds(self._contact, event, event, NOTHING, self._now, zone)
+
+    def _may_move(self, running: Running) -> bool:
+        live = self._live.by_id.get(running.flow.id)
+        return live is None or live.moves

@@ -1,0 +1,169 @@
+"""The connection to a database: transactions, settings, migrations.
+
+SQLite: WAL, and every write in `BEGIN IMMEDIATE`, so that what a transaction read still holds when it
+writes. Within a process writers take turns at a lock, which is fair where SQLite's own is not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
+
+from tactful.engine.store.statements import Statements
+from tactful.engine.store.tables import metadata
+
+BUSY_MS = 60_000
+"""How long a writer waits for another process's transaction before it gives up with an error."""
+
+IN_MEMORY = "sqlite://"
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """One database. `url` as SQLAlchemy writes it; `sqlite://` is one in memory, for tests and trials.
+
+    One in memory may begin as the `image` of another.
+    """
+
+    def __init__(self, url: str, image: bytes | None = None) -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            raise StoreError(f"the database {parsed.render_as_string()} is not SQLite, the only kind there is yet")
+        self.url = url
+        self.in_memory = parsed.database in (None, "", ":memory:")
+        self.path = None if self.in_memory else Path(str(parsed.database))
+        self._turn = threading.RLock()
+        self.engine = self._engine(url)
+        self.statements = _statements(parsed.drivername)
+        self._image = image
+
+    def _engine(self, url: str) -> Engine:
+        connect_args: dict[str, Any] = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
+        if self.in_memory:
+            engine = create_engine(url, poolclass=StaticPool, connect_args=connect_args)
+        else:
+            engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args)
+
+        @event.listens_for(engine, "connect")
+        def _settings(connection: Any, _record: object) -> None:
+            connection.isolation_level = None  # we say BEGIN ourselves, and which kind
+            if not self.in_memory:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("PRAGMA cache_size=-65536")
+            connection.execute("PRAGMA foreign_keys=ON")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("writes", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write. It commits at the end of the block, or rolls back on an exception."""
+        with (
+            self._turn,
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, from one consistent state."""
+        if self.in_memory:  # one connection for all: readers take turns with the writer
+            with self._turn, self.engine.connect() as connection, connection.begin():
+                yield connection
+        else:
+            with self.engine.connect() as connection, connection.begin():
+                yield connection
+
+    def upgrade(self) -> None:
+        """Bring the database to the newest schema, from whichever it has (or none)."""
+        if self.in_memory:
+            self._fill(self._image or _laid_out())
+            return
+        from tactful.engine.store.migrations import upgrade
+
+        assert self.path is not None
+        if not self.path.parent.is_dir():
+            raise StoreError(f"there is no folder {self.path.parent} to keep the database in; create it first")
+        upgrade(self)
+
+    def _fill(self, image: bytes) -> None:
+        # By way of another connection: one that was opened on an image cannot grow past a gigabyte.
+        with closing(sqlite3.connect(":memory:")) as source, closing(self.engine.raw_connection()) as target:
+            source.deserialize(image)
+            source.backup(_of_sqlite(target))
+
+    def image(self) -> bytes:
+        """All that is committed of a database in memory, as a file would hold it. Not within a transaction."""
+        assert self.in_memory, "a database that lasts has a file"
+        with self._turn, closing(self.engine.raw_connection()) as connection:
+            return _of_sqlite(connection).serialize()
+
+    def changes(self) -> ChangeWatch:
+        """A watch for other processes' commits."""
+        return ChangeWatch(self)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _of_sqlite(connection: PoolProxiedConnection) -> sqlite3.Connection:
+    found = connection.driver_connection
+    assert isinstance(found, sqlite3.Connection), "only SQLite has databases in memory"
+    return found
+
+
+@lru_cache(maxsize=1)
+def _laid_out() -> bytes:
+    """An empty database with all tables. To lay it out takes a hundred times as long as to copy it."""
+    engine = create_engine(IN_MEMORY, poolclass=StaticPool)
+    try:
+        metadata.create_all(engine)
+        with closing(engine.raw_connection()) as connection:
+            return _of_sqlite(connection).serialize()
+    finally:
+        engine.dispose()
+
+
+@lru_cache(maxsize=4)
+def _statements(driver: str) -> Statements:
+    """The bulk statements for a kind of database: compiled once, however many are opened."""
+    return Statements(make_url(f"{driver}://").get_dialect()())
+
+
+class ChangeWatch:
+    """Notices commits of other connections, by SQLite's `data_version` on a connection of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._connection = store.engine.raw_connection()
+        self._seen = self._version()
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def changed(self) -> bool:
+        """Whether anything was committed by others since the last call."""
+        version = self._version()
+        changed, self._seen = version != self._seen, version
+        return changed
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()

@@ -1,0 +1,184 @@
+"""The writes of the hot path, compiled once and run with tuples through the driver, in batches.
+
+Each is a Core statement, so that its columns are checked against the schema; `Bulk` keeps the SQL and
+holds that the tuples' order is the one the driver wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    null,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy.sql.dml import UpdateBase
+
+from tactful.engine.store.tables import (
+    BlockActRow,
+    BlockRow,
+    ContactRow,
+    EventRow,
+    GoalRow,
+    JourneyRow,
+    MembershipRow,
+    MessageRow,
+    VisitRow,
+)
+
+
+def table(model: type[Any]) -> Table:
+    """The Core table of a model."""
+    found: Table = model.__table__
+    return found
+
+
+JOURNEY, VISIT, EVENT, MESSAGE = table(JourneyRow), table(VisitRow), table(EventRow), table(MessageRow)
+CONTACT, BLOCK, BLOCK_ACT = table(ContactRow), table(BlockRow), table(BlockActRow)
+GOAL, MEMBERSHIP = table(GoalRow), table(MembershipRow)
+
+WAITING = ("queued", "held")
+"""States of a message that was not handed over yet."""
+
+WAITING_LITERALS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in WAITING]
+
+
+class Bulk:
+    """One statement, run for many rows. `columns` is the order of a row's values."""
+
+    __slots__ = ("_order", "_sql", "columns")
+
+    def __init__(self, dialect: Dialect, statement: UpdateBase, columns: Sequence[str]) -> None:
+        compiled = statement.compile(dialect=dialect)
+        wanted = tuple(compiled.positiontup or ())
+        assert sorted(wanted) == sorted(columns), f"the statement wants {wanted}, the rows have {tuple(columns)}"
+        self._sql = str(compiled)
+        self._order = None if wanted == tuple(columns) else itemgetter(*(columns.index(name) for name in wanted))
+        self.columns = tuple(columns)
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Run it for all rows; how many rows of the table it changed."""
+        if not rows:
+            return 0
+        values = list(rows) if self._order is None else [self._order(row) for row in rows]
+        return connection.exec_driver_sql(self._sql, values).rowcount
+
+
+def _insert(dialect: Dialect, into: Table, columns: Sequence[str]) -> Bulk:
+    return Bulk(dialect, insert(into).values({name: bindparam(name) for name in columns}), columns)
+
+
+class Statements:
+    """All bulk statements, for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.begin_journeys = _insert(dialect, JOURNEY, (
+            "id", "contact", "flow", "version", "entry_number", "state", "element", "step", "entered_at", "arrived_at",
+            "due_at", "since", "entry", "journey_values", "ended_at", "why",
+        ))  # fmt: skip
+        self.move_journeys = Bulk(
+            dialect,
+            update(JOURNEY)
+            .values({name: bindparam(name) for name in (
+                "state", "element", "step", "arrived_at", "due_at", "since", "journey_values", "ended_at", "why")})
+            .where(JOURNEY.c.id == bindparam("journey")),
+            ("state", "element", "step", "arrived_at", "due_at", "since", "journey_values", "ended_at", "why",
+             "journey"),
+        )  # fmt: skip
+        self.add_visits = _insert(
+            dialect, VISIT, ("journey", "step", "element", "exit", "arrived_at", "left_at", "event", "why")
+        )
+        self.add_events = _insert(dialect, EVENT, (
+            "id", "contact", "name", "at", "learnt_at", "data", "message_journey", "message_step", "used", "key",
+        ))  # fmt: skip
+        self.use_events = Bulk(
+            dialect,
+            update(EVENT).values(used=literal_column("1")).where(EVENT.c.id == bindparam("event")),
+            ("event",),
+        )
+        self.queue_messages = _insert(dialect, MESSAGE, (
+            "journey", "step", "contact", "element", "channel", "sender", "purpose", "state", "due_at", "expires_at",
+            "tries", "unknowns",
+        ))  # fmt: skip
+        self.take_messages = Bulk(
+            dialect,
+            update(MESSAGE)
+            .values({"state": literal_column("'sending'"), "due_at": null(), "destination": bindparam("to"),
+                     "taken_at": bindparam("now"), "tries": MESSAGE.c.tries + literal_column("1"), "why": null()})
+            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
+            ("to", "now", "of", "at"),
+        )  # fmt: skip
+        self.settle_messages = Bulk(
+            dialect,
+            update(MESSAGE)
+            .values(
+                {name: bindparam(name) for name in ("state", "due_at", "unknowns", "sent_at", "provider_id", "why")}
+            )
+            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
+            ("state", "due_at", "unknowns", "sent_at", "provider_id", "why", "of", "at"),
+        )
+        self.withdraw_messages = Bulk(
+            dialect,
+            update(MESSAGE)
+            .values({"state": literal_column("'withdrawn'"), "due_at": null()})
+            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.state.in_(WAITING_LITERALS)),
+            ("of",),
+        )
+        self.change_contacts = Bulk(
+            dialect,
+            update(CONTACT)
+            .values({n: bindparam(n) for n in ("attributes", "tags", "changed_at")})
+            .where(CONTACT.c.id == bindparam("who")),
+            ("attributes", "tags", "changed_at", "who"),
+        )
+        self.add_contacts = _insert(dialect, CONTACT, (
+            "id", "key", "email", "phone", "time_zone", "attributes", "tags", "created_at", "changed_at",
+        ))  # fmt: skip
+        fields = ("key", "email", "phone", "time_zone", "attributes", "tags", "changed_at")
+        self.put_contacts = Bulk(
+            dialect,
+            update(CONTACT).values({n: bindparam(n) for n in fields}).where(CONTACT.c.id == bindparam("who")),
+            (*fields, "who"),
+        )
+        self.add_block_acts = _insert(dialect, BLOCK_ACT, (
+            "destination", "channel", "sender", "covers", "act", "source", "reason", "at", "evidence",
+        ))  # fmt: skip
+        blocked = ("destination", "channel", "sender", "covers", "source", "reason", "since")
+        self.add_blocks = Bulk(
+            dialect,
+            insert_or(BLOCK).values({name: bindparam(name) for name in blocked}).on_conflict_do_nothing(),
+            blocked,
+        )
+        self.drop_blocks = Bulk(
+            dialect,
+            delete(BLOCK).where(*(BLOCK.c[name] == bindparam(f"the_{name}") for name in blocked[:4])),
+            tuple(f"the_{name}" for name in blocked[:4]),
+        )
+        self.reach_goals = Bulk(
+            dialect,
+            insert_or(GOAL)
+            .values({n: bindparam(n) for n in ("journey", "name", "flow", "at")})
+            .on_conflict_do_nothing(),
+            ("journey", "name", "flow", "at"),
+        )
+        self.join = Bulk(
+            dialect,
+            insert_or(MEMBERSHIP).values({n: bindparam(n) for n in ("contact", "flow")}).on_conflict_do_nothing(),
+            ("contact", "flow"),
+        )
+        self.part = Bulk(
+            dialect,
+            delete(MEMBERSHIP).where(MEMBERSHIP.c.contact == bindparam("who"), MEMBERSHIP.c.flow == bindparam("what")),
+            ("who", "what"),
+        )

@@ -1,0 +1,242 @@
+"""The schema. Rows are rows: they validate nothing, and are turned into values at the edge (`rows.py`).
+
+Times are whole milliseconds since 1970-01-01T00:00:00Z in integers, states plain text, free-form data
+JSON text. Indexes are few, for each costs on the hot path, and partial where most rows do not need one.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, Integer, MetaData, text
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+# SQLite numbers rows by itself only where the key is INTEGER.
+BIG: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
+
+
+metadata = MetaData()
+"""Our own, so that a host application's tables never mix with these."""
+
+
+class Table(SQLModel):
+    """The base of all tables here."""
+
+    metadata = metadata
+
+
+class FlowVersion(Table, table=True):
+    """A version of a flow: all its texts, by which live journeys go on however the files change."""
+
+    __tablename__ = "flow_version"
+    id: int | None = Field(default=None, primary_key=True)
+    flow: str
+    fingerprint: str
+    sources: str
+    published_at: int = Field(sa_type=BIG)
+    __table_args__ = (Index("flow_version_fingerprint", "flow", "fingerprint", unique=True),)
+
+
+class FlowRow(Table, table=True):
+    """A published flow: which version new journeys get, and whether it runs."""
+
+    __tablename__ = "flow"
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    version: int
+    state: str  # live | paused | finishing | stopped
+    changed_at: int = Field(sa_type=BIG)
+    next_entry_at: int | None = Field(default=None, sa_type=BIG)  # the next time of its schedule
+
+
+class ContactRow(Table, table=True):
+    """A person. `key` is their own id."""
+
+    __tablename__ = "contact"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    key: str = Field(unique=True)
+    email: str | None = None
+    phone: str | None = None
+    time_zone: str | None = None
+    attributes: str = "{}"
+    tags: str = "[]"
+    created_at: int = Field(sa_type=BIG)
+    changed_at: int = Field(sa_type=BIG)
+    __table_args__ = (
+        Index("contact_email", "email", sqlite_where=text("email IS NOT NULL"),
+              postgresql_where=text("email IS NOT NULL")),
+        Index("contact_phone", "phone", sqlite_where=text("phone IS NOT NULL"),
+              postgresql_where=text("phone IS NOT NULL")),
+    )  # fmt: skip
+
+
+class JourneyRow(Table, table=True):
+    """One contact's passage through one flow. `due_at` is the timer: what is due is found by its index."""
+
+    __tablename__ = "journey"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    contact: int = Field(sa_type=BIG)
+    flow: int  # flow.number
+    version: int
+    entry_number: int
+    state: str
+    element: str | None = None
+    step: int
+    entered_at: int = Field(sa_type=BIG)
+    arrived_at: int = Field(sa_type=BIG)
+    due_at: int | None = Field(default=None, sa_type=BIG)
+    stood_still: int | None = None  # 1 while its flow is paused; its `due_at` waits in `due_after`
+    due_after: int | None = Field(default=None, sa_type=BIG)
+    since: int = Field(sa_type=BIG)
+    entry: str
+    journey_values: str | None = None
+    ended_at: int | None = Field(default=None, sa_type=BIG)
+    why: str | None = None
+    __table_args__ = (
+        Index("journey_entry", "contact", "flow", "entry_number", unique=True),
+        Index("journey_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
+              postgresql_where=text("due_at IS NOT NULL")),
+        Index("journey_stood_still", "flow", sqlite_where=text("stood_still IS NOT NULL"),
+              postgresql_where=text("stood_still IS NOT NULL")),
+    )  # fmt: skip
+
+
+class VisitRow(Table, table=True):
+    """An element a journey left: the trace, and what counts and pictures are made of."""
+
+    __tablename__ = "visit"
+    journey: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    step: int = Field(primary_key=True)
+    element: str
+    exit: str
+    arrived_at: int = Field(sa_type=BIG)
+    left_at: int = Field(sa_type=BIG)
+    event: int | None = Field(default=None, sa_type=BIG)
+    why: str | None = None
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class EventRow(Table, table=True):
+    """Something that happened to a contact or to a message of theirs, in the order learnt."""
+
+    __tablename__ = "event"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    contact: int = Field(sa_type=BIG)
+    name: str
+    at: int = Field(sa_type=BIG)
+    learnt_at: int = Field(sa_type=BIG)
+    data: str | None = None
+    message_journey: int | None = Field(default=None, sa_type=BIG)
+    message_step: int | None = None
+    used: int = 0  # 1 once it ended a wait (events of messages only)
+    key: str | None = None  # the teller's own id of it: told twice, learnt once
+    __table_args__ = (
+        Index("event_contact", "contact", "id"),
+        Index("event_key", "key", unique=True, sqlite_where=text("key IS NOT NULL"),
+              postgresql_where=text("key IS NOT NULL")),
+    )  # fmt: skip
+
+
+class MessageRow(Table, table=True):
+    """A message and what became of it: the outbox while it waits, the evidence afterwards."""
+
+    __tablename__ = "message"
+    journey: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    step: int = Field(primary_key=True)
+    contact: int = Field(sa_type=BIG)
+    element: str
+    channel: str
+    sender: str
+    purpose: str
+    state: str
+    due_at: int | None = Field(default=None, sa_type=BIG)  # when to try (again); none once it is decided
+    expires_at: int | None = Field(default=None, sa_type=BIG)
+    destination: str | None = None
+    tries: int = 0
+    unknowns: int = 0  # times it was handed over and nobody knows the outcome
+    taken_at: int | None = Field(default=None, sa_type=BIG)
+    sent_at: int | None = Field(default=None, sa_type=BIG)
+    provider_id: str | None = None
+    why: str | None = None
+    __table_args__ = (
+        Index("message_due", "sender", "due_at", sqlite_where=text("due_at IS NOT NULL"),
+              postgresql_where=text("due_at IS NOT NULL")),
+        Index("message_in_hand", "state", sqlite_where=text("state IN ('sending', 'unknown')"),
+              postgresql_where=text("state IN ('sending', 'unknown')")),
+        {"sqlite_with_rowid": False},
+    )  # fmt: skip
+
+
+class GoalRow(Table, table=True):
+    """A goal a journey reached; once each."""
+
+    __tablename__ = "goal"
+    journey: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    name: str = Field(primary_key=True)
+    flow: int
+    at: int = Field(sa_type=BIG)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class MembershipRow(Table, table=True):
+    """A contact for whom a segment flow's condition held when last looked."""
+
+    __tablename__ = "membership"
+    contact: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    flow: int = Field(primary_key=True)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class BlockRow(Table, table=True):
+    """The Do Not Contact list as it stands: one row for each destination, channel, sender and cover."""
+
+    __tablename__ = "block"
+    destination: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)  # empty: any sender
+    covers: str = Field(primary_key=True)
+    source: str
+    reason: str | None = None
+    since: int = Field(sa_type=BIG)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class BlockActRow(Table, table=True):
+    """The history of the Do Not Contact list: what was put on it and taken off, by whom, with evidence.
+
+    Rows are only ever added.
+    """
+
+    __tablename__ = "block_act"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    destination: str
+    channel: str
+    sender: str
+    covers: str
+    act: str  # block | unblock
+    source: str
+    reason: str | None = None
+    at: int = Field(sa_type=BIG)
+    evidence: str | None = None
+    __table_args__ = (Index("block_act_destination", "destination", "id"),)
+
+
+class EnrolmentRow(Table, table=True):
+    """A crowd on its way into a flow, batch by batch, so that a kill in the middle loses nobody."""
+
+    __tablename__ = "enrolment"
+    id: int | None = Field(default=None, primary_key=True)
+    flow: int
+    audience: str | None = None
+    entry: str
+    begun_at: int = Field(sa_type=BIG)
+    behind: int = Field(default=0, sa_type=BIG)  # contacts up to this id have been looked at
+    entered: int = 0
+
+
+class SwitchRow(Table, table=True):
+    """Things that are on or off for the whole project: `halt`; and `flows`, which counts up when a flow changes."""
+
+    __tablename__ = "switch"
+    name: str = Field(primary_key=True)
+    number: int = Field(sa_type=BIG)
+    why: str | None = None

@@ -1,0 +1,140 @@
+"""What turns changed, written for a whole batch of contacts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tactful.elements.contract import (
+    AddToDoNotContact,
+    Contact,
+    Instant,
+    RemoveFromDoNotContact,
+    SendMessage,
+    Settings,
+)
+from tactful.engine.interpreter import Caused, Journey, zone_of
+from tactful.engine.rules.turn import Delta
+from tactful.engine.store import rows
+from tactful.engine.store.statements import Statements
+
+
+class Writer:
+    """Collects the deltas of a batch, then writes them table by table.
+
+    `number` maps flow ids to their numbers. `settings` gives a flow's settings as they are live;
+    `transactional` names the flows that may send past a block that covers marketing. `blocks`
+    resolves a change of the Do Not Contact list to its rows (see `donotcontact.py`).
+    """
+
+    def __init__(
+        self,
+        number: Mapping[str, int],
+        settings: Callable[[str], Settings],
+        transactional: frozenset[str],
+        blocks: Callable[
+            [Contact, AddToDoNotContact | RemoveFromDoNotContact, Settings], Iterable[tuple[str, str, str]]
+        ],
+        now: Instant,
+    ) -> None:
+        self._number = number
+        self._settings = settings
+        self._transactional = transactional
+        self._blocks = blocks
+        self._now = now
+        self._begun: list[tuple[Any, ...]] = []
+        self._moved: list[tuple[Any, ...]] = []
+        self._visits: list[tuple[Any, ...]] = []
+        self._messages: list[tuple[Any, ...]] = []
+        self._withdrawn: list[tuple[int]] = []
+        self._used: list[tuple[int]] = []
+        self._goals: list[tuple[Any, ...]] = []
+        self._contacts: list[tuple[Any, ...]] = []
+        self._joined: list[tuple[int, int]] = []
+        self._parted: list[tuple[int, int]] = []
+        self._acts: list[tuple[Any, ...]] = []
+        self._block_changes: list[tuple[bool, tuple[Any, ...]]] = []
+
+    def add(self, contact: Contact, delta: Delta) -> None:
+        """Take over what a contact's turn changed. `contact` is the contact before it."""
+        began = set(delta.began)
+        for id, journey in delta.journeys.items():
+            if id in began:
+                self._begun.append(rows.new_journey(journey, self._number[journey.flow]))
+            else:
+                self._moved.append(rows.moved_journey(journey))
+        self._visits.extend(
+            (v.journey, v.step, v.element, v.exit, v.arrived_at, v.left_at, v.event or None, v.why)
+            for v in delta.visits
+        )
+        now_is = delta.contact or contact
+        for journey, caused in delta.deeds:
+            self._queue(now_is, journey, caused)
+        for journey, caused in delta.facts:
+            self._change_list(now_is, journey, caused)
+        self._goals.extend((j.id, name, self._number[j.flow], self._now) for j, name in delta.goals)
+        self._withdrawn.extend((id,) for id in delta.withdrawn)
+        self._used.extend((id,) for id in delta.used)
+        if delta.contact is not None:
+            attributes, tags = rows.to_json(dict(now_is.attributes)), rows.to_json(sorted(now_is.tags))
+            self._contacts.append((attributes, tags, self._now, contact.number))
+        self._joined.extend((contact.number, self._number[flow]) for flow in delta.joined)
+        self._parted.extend((contact.number, self._number[flow]) for flow in delta.parted)
+
+    def _queue(self, contact: Contact, journey: Journey, caused: Caused) -> None:
+        message = caused.effect
+        assert isinstance(message, SendMessage)
+        settings = self._settings(journey.flow)
+        sender = message.sender or settings.senders.get(message.channel, "")
+        purpose = message.purpose or settings.purpose
+        if purpose == "transactional" and journey.flow not in self._transactional:
+            purpose = "marketing"  # a flow cannot lift itself over blocks: the project file says which may
+        expires_at = None
+        if message.valid_for is not None:
+            expires_at = message.valid_for.after(self._now, zone_of(contact, settings.time_zone))
+        self._messages.append(
+            (journey.id, caused.step, journey.contact, caused.element, message.channel, sender, purpose, "queued",
+             self._now, expires_at, 0, 0)
+        )  # fmt: skip
+
+    def _change_list(self, contact: Contact, journey: Journey, caused: Caused) -> None:
+        change = caused.effect
+        assert isinstance(change, AddToDoNotContact | RemoveFromDoNotContact)
+        adds = isinstance(change, AddToDoNotContact)
+        source = f"flow {journey.flow}, element {caused.element}"
+        evidence = rows.to_json(
+            {"flow": journey.flow, "version": journey.version, "element": caused.element, "journey": journey.id,
+             "step": caused.step, "contact": contact.key}
+        )  # fmt: skip
+        for destination, channel, sender in self._blocks(contact, change, self._settings(journey.flow)):
+            entry = (destination, channel, sender, change.covers)
+            row = (*entry, source, change.reason, self._now) if adds else entry
+            self._block_changes.append((adds, row))
+            self._acts.append((*entry, "block" if adds else "unblock", source, change.reason, self._now, evidence))
+
+    def write(self, tx: Connection, statements: Statements) -> None:
+        """Write everything collected."""
+        statements.begin_journeys.run(tx, self._begun)
+        statements.move_journeys.run(tx, self._moved)
+        statements.add_visits.run(tx, self._visits)
+        statements.queue_messages.run(tx, self._messages)
+        statements.withdraw_messages.run(tx, self._withdrawn)
+        statements.use_events.run(tx, self._used)
+        statements.reach_goals.run(tx, self._goals)
+        statements.change_contacts.run(tx, self._contacts)
+        statements.join.run(tx, self._joined)
+        statements.part.run(tx, self._parted)
+        statements.add_block_acts.run(tx, self._acts)
+        self._write_blocks(tx, statements)
+
+    def _write_blocks(self, tx: Connection, statements: Statements) -> None:
+        """In the order they came: runs of adding and of dropping, each in one go."""
+        changes, start = self._block_changes, 0
+        while start < len(changes):
+            adds, end = changes[start][0], start
+            while end < len(changes) and changes[end][0] == adds:
+                end += 1
+            (statements.add_blocks if adds else statements.drop_blocks).run(tx, [row for _, row in changes[start:end]])
+            start = end

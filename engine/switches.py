@@ -1,0 +1,39 @@
+"""What is on or off for a whole project, in the database, so that every process obeys it at once."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from tactful.elements.contract import Instant
+from tactful.engine.store.statements import table
+from tactful.engine.store.tables import SwitchRow
+
+SWITCH = table(SwitchRow)
+
+
+def halted(tx: Connection) -> bool:
+    """Whether all sending is stopped. Asked in the transaction that takes messages."""
+    return tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "halt")) is not None
+
+
+def halted_since(tx: Connection) -> tuple[Instant, str | None] | None:
+    """When and why sending was stopped; None where it is not."""
+    row = tx.execute(select(SWITCH.c.number, SWITCH.c.why).where(SWITCH.c.name == "halt")).first()
+    return None if row is None else (row[0], row[1])
+
+
+def halt(tx: Connection, now: Instant, why: str | None) -> None:
+    """Stop all sending. What is being handed over at this moment still goes out."""
+    tx.execute(insert(SWITCH).values(name="halt", number=now, why=why).on_conflict_do_nothing())
+
+
+def resume_sending(tx: Connection) -> bool:
+    """Go on sending; whether it had been stopped."""
+    return tx.execute(delete(SWITCH).where(SWITCH.c.name == "halt")).rowcount > 0
+
+
+def flows_changed(tx: Connection) -> None:
+    """Tell every process to read the published flows again."""
+    statement = insert(SWITCH).values(name="flows", number=1)
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"number": SWITCH.c.number + 1}))
