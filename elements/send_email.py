@@ -21,9 +21,9 @@ class SendEmail(Send):
     `{{ contact.first_name | default: "friend" }}`.
 
     The journey waits until the email was handed over, through quiet hours and limits, and then goes on by
-    `sent`. It leaves by `suppressed` when the contact is on the Do Not Contact list or may not be written to,
-    and by `failed` when there is no address, the email was refused, or it was not sent within `valid_for`.
-    These two end the journey unless `next` names them.
+    `sent`. It leaves by `suppressed` when the contact is on the Do Not Contact list, has had as many messages
+    as a limit allows, or has no address; and by `failed` when the email was refused, or was not sent within
+    `valid_for`. These two end the journey unless `next` names them.
 
     Example:
         offer:

@@ -18,9 +18,9 @@ class SendPush(Send):
     `text` is a Liquid template; keep it short, devices cut it off. Nobody can answer a notification.
 
     The journey waits until the notification was handed over, through quiet hours and limits, and then goes on
-    by `sent`. It leaves by `suppressed` when the contact is on the Do Not Contact list or may not be written
-    to, and by `failed` when there is no device, the notification was refused, or it was not sent within
-    `valid_for`. These two end the journey unless `next` names them.
+    by `sent`. It leaves by `suppressed` when the contact is on the Do Not Contact list, or has had as many
+    messages as a limit allows; and by `failed` when there is no device, the notification was refused, or was
+    not sent within `valid_for`. These two end the journey unless `next` names them.
 
     Example:
         back_in_stock:

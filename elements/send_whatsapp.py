@@ -19,9 +19,9 @@ class SendWhatsapp(Send):
     all others get what your provider approved as a template.
 
     The journey waits until the message was handed over, through quiet hours and limits, and then goes on by
-    `sent`. It leaves by `suppressed` when the contact is on the Do Not Contact list or may not be written to,
-    and by `failed` when there is no number, the message was refused, or it was not sent within `valid_for`.
-    These two end the journey unless `next` names them.
+    `sent`. It leaves by `suppressed` when the contact is on the Do Not Contact list, has had as many messages
+    as a limit allows, or has no number; and by `failed` when the message was refused, or was not sent within
+    `valid_for`. These two end the journey unless `next` names them.
 
     Example:
         thanks:

@@ -10,19 +10,20 @@ from pydantic import BaseModel
 
 from tactful.elements.contract import Element, Settings
 from tactful.flows.model import Again, ByEvent, ByHand, BySchedule, BySegment, StopRule, Surroundings
+from tactful.flows.pieces import Entry, MapPiece, Piece, ScalarPiece, spot_along, step_into
 from tactful.flows.problem import Report
-from tactful.flows.source import Entry, MapPiece, Piece, ScalarPiece, spot_along, step_into
 from tactful.flows.text import Source, Spot
 
 NOT_SENT = "not_sent"
 """The exit of a wait whose message was not sent. It may be left out where that cannot happen."""
 
 Path = tuple[str | int, ...]
+Kind = type[Element]
 
 
 @dataclass(eq=False, slots=True)
 class DraftNode:
-    """An element as written. `element` is None where its type or its options are at fault.
+    """An element as written. `element` is None where its type or its options are at fault, `kind` where its type is.
 
     `exits` lead to ids that exist, or to `end`: what is left open or misspelt leads to `end`, or to what was most
     likely meant, so that one mistake is not told as three. `named` are the exits that the flow names.
@@ -33,6 +34,7 @@ class DraftNode:
     written: Entry
     piece: MapPiece | None
     element: Element | None
+    kind: Kind | None = None
     exits: dict[str, str] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
 

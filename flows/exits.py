@@ -7,8 +7,8 @@ from collections import Counter
 from tactful.elements.contract import END
 from tactful.elements.options.written import kind_of
 from tactful.flows.draft import NOT_SENT, Draft, DraftNode
+from tactful.flows.pieces import Entry, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.problem import listed, quoted
-from tactful.flows.source import Entry, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.text import Spot
 
 
@@ -46,11 +46,12 @@ def _ways_out(node: DraftNode, draft: Draft) -> tuple[str, ...] | None:
 
 
 def _required(node: DraftNode, ways_out: tuple[str, ...] | None) -> list[str]:
-    """The exits that a flow must name where there are several."""
-    if ways_out is None or node.element is None:
+    """The exits that a flow must name where there are several. Of an element whose options are at fault, those
+    that every one of its kind has."""
+    if node.kind is None:
         return []
-    optional = {*node.element.optional_exits, NOT_SENT}
-    return [way for way in ways_out if way not in optional]
+    optional = {*node.kind.optional_exits, NOT_SENT}
+    return [way for way in (node.kind.exits if ways_out is None else ways_out) if way not in optional]
 
 
 def _read_single(entry: Entry, node: DraftNode, ways_out: tuple[str, ...] | None, draft: Draft) -> dict[str, str]:
@@ -61,7 +62,7 @@ def _read_single(entry: Entry, node: DraftNode, ways_out: tuple[str, ...] | None
     if target is None:
         return dict.fromkeys(required, END)
     if ways_out is None:
-        return {"": target}
+        return {"": target, **dict.fromkeys(required, target)}
     if target == END:
         return dict.fromkeys(ways_out, END)
     if len(required) == 1:

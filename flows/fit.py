@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from tactful.elements.options.mistake import Mistake
 from tactful.elements.options.written import kind_of
+from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.problem import Report, listed, quoted
-from tactful.flows.source import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.text import Source, Spot
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -19,9 +19,9 @@ from tactful.elements.options.moment import TimeOfDay
 from tactful.elements.options.written import kind_of
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import Again, ByEvent, ByHand, BySchedule, BySegment, Entry, StopRule
+from tactful.flows.pieces import Entry as Written
+from tactful.flows.pieces import ListPiece, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.problem import Report, quoted
-from tactful.flows.source import Entry as Written
-from tactful.flows.source import ListPiece, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.text import Spot
 
 AGAIN_EXAMPLES = ("never", "always", "after 30 days")

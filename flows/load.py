@@ -10,12 +10,10 @@ reading early. A flow loads in time proportional to its size, and whatever the f
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -29,8 +27,9 @@ from tactful.flows.exits import read_next
 from tactful.flows.fit import Owner, fit
 from tactful.flows.header import mapping, read_entry, read_settings, read_stop_when
 from tactful.flows.model import LONE, Flow, Node, Place, Surroundings
+from tactful.flows.pieces import Entry, MapPiece, ScalarPiece, value_spot
 from tactful.flows.problem import Problem, Report, listed, quoted
-from tactful.flows.source import Entry, MapPiece, ScalarPiece, read, value_spot
+from tactful.flows.source import collector_resting, read
 from tactful.flows.text import LARGEST
 
 LANGUAGE = 1
@@ -121,21 +120,8 @@ def _load(
     catalogue: Mapping[str, type[Element]],
     around: Surroundings,
 ) -> Loaded:
-    with _collector_resting():
+    with collector_resting():
         return _load_at_once(name, shown, raw, texts, catalogue, around)
-
-
-@contextmanager
-def _collector_resting() -> Iterator[None]:
-    """Keeps Python's garbage collector from going through all that was made so far, again and again, while ever
-    more is made: half of the time of a large flow. What a load makes is kept, or freed without the collector."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _load_at_once(
@@ -290,6 +276,7 @@ def _element(entry: Entry, draft: Draft, catalogue: Mapping[str, type[Element]],
         hint = report.meant(node.type, catalogue) or f"there are {listed(sorted(catalogue))}"
         report.error(spot, "unknown-type", f"there is no type of element {_shown(kind)}", hint)
         return node
+    node.kind = cls
     owner = Owner(node.type, entry.spot, _BESIDE_OPTIONS, texts.sources, {"read": texts.read})
     node.element = fit(cls, piece, owner, report)
     return node

@@ -14,7 +14,7 @@ from tactful.flows.text import Spot
 Severity = Literal["error", "warning"]
 
 MOST_PROBLEMS = 500
-"""A file with more mistakes than this is told of the first so many, and how many more there are."""
+"""A file with more mistakes than this is told of the first so many that were found, and that there may be more."""
 
 _MOST_GUESSES = 10_000
 """How many words one load may compare when it looks for what a mistyped word meant: at most some 0.4 s worth."""
@@ -124,6 +124,11 @@ class Report:
         return len(self._found) + self._left_out
 
     @property
+    def full(self) -> bool:
+        """Whether no further problem would be listed, so that looking for more only costs time."""
+        return len(self._found) >= MOST_PROBLEMS
+
+    @property
     def failed(self) -> bool:
         """Whether there is an error among the problems."""
         return self._left_out > 0 or any(problem.severity == "error" for problem in self._found.values())
@@ -131,11 +136,9 @@ class Report:
     def problems(self, first: str | None = None) -> tuple[Problem, ...]:
         """All problems by line and column, those of the file `first` before those of others."""
         found = sorted(self._found.values(), key=lambda problem: _order(problem, first))
-        if self._left_out:
-            last = found[-1].place
-            found.append(
-                Problem(last, "error", "too-many-problems", f"there are {self._left_out} more mistakes like these")
-            )
+        if self.full:
+            message = f"these are the first {MOST_PROBLEMS} mistakes, and there may be more"
+            found.append(Problem(found[-1].place, "error", "too-many-problems", message))
         return tuple(found)
 
 

@@ -49,7 +49,7 @@ MOMENTS = ("09:00", "monday 09:00", "contact.birthday", "2026-12-24 18:00")
 def flow_data(draw: st.DrawFn, most_elements: int = MOST_ELEMENTS) -> dict[str, Any]:
     """A valid flow as the plain data of its YAML."""
     entry = draw(_entries())
-    conditions = CONTACT_CONDITIONS
+    conditions: tuple[str, ...] = CONTACT_CONDITIONS
     if "event" in entry:
         conditions += ("entry.value > 100", 'event.shop == "web" and contact.orders < 2')
     data: dict[str, Any] = {"flow": draw(st.sampled_from(("win-back", "f", "flow_2")))}
@@ -202,13 +202,14 @@ def _element(
             element["where"] = "event.value > 10"
         return element, ("happened", "timed_out"), True
     if kind == "wait_for_reply":
-        paths = {"agree": ["yes", "ok", "sure"], "later": 'contains(event.text, "later")'}
-        element = {"type": kind, **within, "paths": paths}
+        answers = {"agree": ["yes", "ok", "sure"], "later": 'contains(event.text, "later")'}
+        element = {"type": kind, **within, "paths": answers}
         able = sorted(name for name, channel in sends.items() if "replied" in CHANNELS[channel].reports)
-        if able and draw(st.booleans()):
-            element["message"] = draw(st.sampled_from(able))
-            return element, (*paths, "otherwise", "timed_out", "not_sent"), False
-        return element, (*paths, "otherwise", "timed_out"), True
+        send = draw(st.sampled_from([None, *able]))
+        if send is not None:
+            element["message"] = send
+            return element, (*answers, "otherwise", "timed_out", "not_sent"), False
+        return element, (*answers, "otherwise", "timed_out"), True
     if kind == "wait_for_change":
         return {"type": kind, "when": draw(condition), **within}, ("happened", "timed_out"), False
     if kind == "pause":

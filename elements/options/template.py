@@ -25,7 +25,7 @@ from tactful.elements.options.mistake import Mistake, meant
 from tactful.elements.options.wall_time import read_date
 from tactful.elements.options.written import NameUse, kind_of
 
-LONGEST = 500_000
+LONGEST = 250_000
 """Characters of a template. Mail programs cut off what is longer than a fifth of this."""
 
 
@@ -52,20 +52,20 @@ class Template:
     validation context (`{"read": name -> text}`).
     """
 
-    __slots__ = ("_analysis", "_html", "_plain", "file", "text")
+    __slots__ = ("_names", "_html", "_plain", "file", "text")
 
     text: str
     file: str | None
     _plain: BoundTemplate
     _html: BoundTemplate | None
-    _analysis: TemplateAnalysis
+    _names: tuple[NameUse, ...]
 
     def __init__(self, text: str, file: str | None = None) -> None:
         """Parse the text. Raises `Mistake`, its `at` an offset in `text` and its `file` the file's name."""
         plain = _parse(_PLAIN, text, file)
         analysis = plain.analyze(include_partials=False)
         _refuse(plain, analysis, file)
-        slots = {"text": text, "file": file, "_plain": plain, "_html": None, "_analysis": analysis}
+        slots = {"text": text, "file": file, "_plain": plain, "_html": None, "_names": _names(text, analysis)}
         for name, value in slots.items():
             object.__setattr__(self, name, value)
 
@@ -121,7 +121,7 @@ class Template:
     def _failed(self, error: LiquidError) -> TemplateFailure:
         line = None
         if error.token is not None and 0 <= error.token.start_index < len(self.text):
-            line = self._position(error.token.start_index)[0]
+            line = self.text.count("\n", 0, error.token.start_index) + 1
         message = str(error.args[0]) if error.args else "something went wrong"
         if isinstance(error, UndefinedError):
             name = message.removesuffix(" is undefined").strip("'")
@@ -135,33 +135,16 @@ class Template:
     def names(self) -> list[NameUse]:
         """The names it takes from the scope, with their place in `text`, in the order of the text. Names it
         makes itself (`assign`, `for`) are not among them."""
-        found = [
-            NameUse(
-                str(root),
-                path[0] if path else "",
-                path,
-                variable.span.index,
-                *self._position(variable.span.index),
-            )
-            for root, variables in self._analysis.globals.items()
-            for variable in variables
-            for path in [_path(variable.segments[1:])]
-        ]
-        return sorted(found, key=lambda use: use.at)
+        return list(self._names)
 
     def mentions(self, name: str) -> bool:
         """Whether it takes a name from the scope: a root (`opt_out_link`) or a path (`contact.city`)."""
-        return any(name in (use.root, str(use)) for use in self.names())
+        return any(name in (use.root, str(use)) for use in self._names)
 
     def gist(self, longest: int = 40) -> str:
         """The beginning of its text for a picture, on one line, with `…` for what is computed or left out."""
         text = " ".join(_COMPUTED.sub("…", self.text[: 20 * longest]).split())
         return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
-
-    def _position(self, at: int) -> tuple[int, int]:
-        starts = [0, *(place + 1 for place, character in enumerate(self.text) if character == "\n")]
-        line = bisect_right(starts, at)
-        return line, at - starts[line - 1] + 1
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("Template is immutable")
@@ -215,6 +198,18 @@ class Template:
 
 
 _COMPUTED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
+def _names(text: str, analysis: TemplateAnalysis) -> tuple[NameUse, ...]:
+    """The names a template takes from the scope, in the order of the text."""
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    uses = []
+    for root, variables in analysis.globals.items():
+        for variable in variables:
+            path, at = _path(variable.segments[1:]), variable.span.index
+            line = bisect_right(starts, at)
+            uses.append(NameUse(str(root), path[0] if path else "", path, at, line, at - starts[line - 1] + 1))
+    return tuple(sorted(uses, key=lambda use: use.at))
 
 
 def _path(segments: list[Any]) -> tuple[str, ...]:
@@ -273,6 +268,11 @@ def _date(value: object, form: object, *, context: RenderContext) -> str:
 def _parse(environment: Environment, text: str, file: str | None) -> BoundTemplate:
     if len(text) > LONGEST:
         raise Mistake(f"a text has {LONGEST:,} characters at most, this one {len(text):,}", code="too-long", file=file)
+    for opening, closing in (("{{", "}}"), ("{%", "%}")):
+        # Liquid would look for the end of each of them, again and again; where the last has one, all have.
+        last = text.rfind(opening)
+        if last >= 0 and text.find(closing, last) < 0:
+            raise Mistake(f"`{opening}` is never closed", last, f"end it with `{closing}`", "bad-template", file)
     try:
         return environment.from_string(text)
     except LiquidError as error:

@@ -8,7 +8,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WALL_EPOCH = EPOCH.replace(tzinfo=None)
 MILLISECOND = timedelta(milliseconds=1)
+SECOND = timedelta(seconds=1)
 
 _WRITTEN_DATE = re.compile(
     r"\d{4}-\d\d-\d\d"
@@ -20,9 +22,10 @@ _WRITTEN_DATE = re.compile(
 def wall_of(instant: int, zone: ZoneInfo) -> datetime:
     """What the wall clock shows at an instant: a datetime without zone. OverflowError outside years 1 to
     9999."""
-    return (EPOCH + instant * MILLISECOND).astimezone(zone).replace(tzinfo=None)
+    return (EPOCH + timedelta(milliseconds=instant)).astimezone(zone).replace(tzinfo=None)
 
 
+@lru_cache(maxsize=4096)  # a batch asks for the same few walls again and again
 def instant_of(wall: datetime, zone: ZoneInfo) -> int:
     """The instant at which the wall clock shows this, in milliseconds since the epoch.
 
@@ -30,16 +33,15 @@ def instant_of(wall: datetime, zone: ZoneInfo) -> int:
     moment after it, so the answer never runs backwards while `wall` goes forward. `wall` has no zone.
     OverflowError outside years 1 to 9999.
     """
-    before = wall.replace(tzinfo=zone, fold=0)
-    after = wall.replace(tzinfo=zone, fold=1)
-    earlier, later = before.utcoffset(), after.utcoffset()
+    earlier = wall.replace(tzinfo=zone, fold=0).utcoffset()
+    later = wall.replace(tzinfo=zone, fold=1).utcoffset()
     assert earlier is not None
     assert later is not None
-    naive = (wall - EPOCH.replace(tzinfo=None)) // MILLISECOND
+    since = wall - _WALL_EPOCH
     if earlier >= later:  # an ordinary time, or one shown twice, of which `fold=0` is the first
-        return naive - earlier // MILLISECOND
+        return (since - earlier) // MILLISECOND
     # Skipped: the clock jumps between the two readings, where the offset changes. The jump is a whole second.
-    low, high = (naive - later // MILLISECOND) // 1000 - 1, (naive - earlier // MILLISECOND) // 1000 + 1
+    low, high = (since - later) // SECOND - 1, (since - earlier) // SECOND + 1
     while high - low > 1:
         middle = (low + high) // 2
         if (EPOCH + timedelta(seconds=middle)).astimezone(zone).utcoffset() == earlier:

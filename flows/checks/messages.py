@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 from tactful.elements.contract import Element, Send
 from tactful.elements.options.channel import CHANNELS, MESSAGE_EVENTS
 from tactful.elements.options.reference import SendRef
 from tactful.elements.wait_for_reply import WaitForReply
-from tactful.flows.checks.paths import SENT, FlowPaths, leads_only_to_end
+from tactful.flows.checks.paths import SENT, FlowPaths
 from tactful.flows.checks.senders import sender_of
 from tactful.flows.draft import NOT_SENT, Draft, DraftNode, Path
+from tactful.flows.pieces import ListPiece, ScalarPiece
 from tactful.flows.problem import listed, quoted
 
 _OF_MESSAGES_ALONE = MESSAGE_EVENTS - {"replied", "opted_out"}
@@ -35,24 +38,45 @@ def message_waits(draft: Draft) -> list[MessageWait]:
 
 
 def _message_wait(node: DraftNode, draft: Draft) -> MessageWait | None:
-    named = [(path, str(value)) for path, value in node.options() if isinstance(value, SendRef)]
-    if not named or node.element is None:
+    named = list(_sends_named(node))
+    if not named:
         return None
     sends = []
     for path, name in named:
         target = draft.nodes.get(name)
         if target is None:
-            known = [other for other, there in draft.nodes.items() if isinstance(there.element, Send)]
+            known = [other for other, there in draft.nodes.items() if there.kind is not None and there.kind.sends]
             hint = draft.report.meant(name, known) or (f"the flow sends {listed(known)}" if known else None)
             message = f"there is no element {quoted(name)}"
             draft.report.error(node.spot_of(path), "unknown-element", message, hint)
-        elif target.element is not None and target.element.sends is None:
+        elif target.kind is not None and target.kind.sends is None:
             message = f"{quoted(name)} is a `{target.type}`: it sends nothing that could be waited for"
             hint = "`message` names the element that sends"
             draft.report.error(node.spot_of(path), "not-a-send", message, hint)
         elif target.element is not None:
             sends.append(name)
+    if node.element is None:
+        return None
     return MessageWait(node, node.element, tuple(sends), len(sends) == len(named), named[0][0][:1])
+
+
+def _sends_named(node: DraftNode) -> Iterator[tuple[Path, str]]:
+    """The sends an element names, with the path of each; as they are written where its options are at fault."""
+    if node.element is not None:
+        yield from ((path, str(value)) for path, value in node.options() if isinstance(value, SendRef))
+    elif node.kind is not None and node.piece is not None:
+        for name, option in node.kind.model_fields.items():
+            entry = node.piece.entries.get(option.alias or name)
+            if entry is None or not _holds_sends(option.annotation):
+                continue
+            pieces = entry.piece.items if isinstance(entry.piece, ListPiece) else [entry.piece]
+            for number, piece in enumerate(pieces):
+                if isinstance(piece, ScalarPiece) and piece.text:
+                    yield (entry.key, number) if len(pieces) > 1 else (entry.key,), piece.text
+
+
+def _holds_sends(annotation: object) -> bool:
+    return annotation is SendRef or any(_holds_sends(inner) for inner in get_args(annotation))
 
 
 # --- Can the event come at all? ------------------------------------------------------------------
@@ -132,47 +156,35 @@ def check_sent_before(paths: FlowPaths, wait: MessageWait) -> None:
 
 
 def _always_sent(paths: FlowPaths, wait: MessageWait) -> bool:
-    """Whether on every path to the wait one of its messages was sent, and not tried again in vain since.
+    """Whether on every path to the wait one of its messages was sent.
 
-    A wait mostly follows its send closely: a short search backwards finds out. Where it does not end soon,
-    everything that may be come to without the message is found once, for all waits of these sends.
+    That a send failed when it was come to again makes no difference: where it may fail then, it may fail the first
+    time, too. A wait mostly follows its send closely, and a short search backwards finds out. Where it does not end
+    soon, everything that may be come to without the message is found once, for all waits of the same sends.
     """
     sends = frozenset(wait.sends)
-    found = _comes_unsent(paths, wait.node.id, sends, _CLOSE)
-    if found is None:
-        failing = [name for name in sends if not leads_only_to_end(paths.draft.nodes[name], but=SENT)]
-        if failing and len(sends) > 1:
-            found = _comes_unsent(paths, wait.node.id, sends, _FAR)
-        else:
-            found = wait.node.id in paths.reached_without(sends, failing)
-    return not found  # where it is not proved either way, all is well: such a journey ends at the wait
+    unsent = _comes_unsent(paths, wait.node.id, sends)
+    if unsent is None:
+        unsent = wait.node.id in paths.reached_without(sends)
+    return not unsent
 
 
-_CLOSE, _FAR = 200, 20_000  # steps
+_CLOSE = 200
 
 
-def _comes_unsent(paths: FlowPaths, begin: str, sends: frozenset[str], most_steps: int) -> bool | None:
-    """Whether a journey may come to an element without a message; None where that takes too long to say.
-
-    A search backwards. With each element goes which sends failed on the way from it to where we began: what was
-    sent before that no longer counts, for it is an element's newest message that is meant.
-    """
-    nobody: frozenset[str] = frozenset()
-    stack = [(begin, nobody)]
+def _comes_unsent(paths: FlowPaths, begin: str, sends: frozenset[str]) -> bool | None:
+    """Whether a path leads back from an element to the start without meeting the exit `sent` of one of the sends;
+    None where too many elements lie between to say."""
+    stack = [begin]
     seen = set(stack)
     while stack:
-        name, failed = stack.pop()
+        name = stack.pop()
         if name == paths.start:
             return True
         for source, way_out in paths.ways_into(name):
-            known = failed
-            if source in sends and source not in failed:
-                if way_out == SENT:
-                    continue
-                known = failed | {source}
-            if (source, known) not in seen:
-                seen.add((source, known))
-                stack.append((source, known))
-        if len(seen) > most_steps or not paths.step():
+            if source not in seen and not (way_out == SENT and source in sends):
+                seen.add(source)
+                stack.append(source)
+        if len(seen) > _CLOSE or not paths.step():
             return None
     return False

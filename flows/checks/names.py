@@ -14,8 +14,8 @@ from tactful.elements.options.written import NameUse, kind_of
 from tactful.elements.update_contact import UpdateContact
 from tactful.flows.draft import Draft, DraftNode, Path
 from tactful.flows.model import AttributeType, ByEvent, ByHand, BySchedule, BySegment
+from tactful.flows.pieces import MapPiece, Piece, ScalarPiece, step_into
 from tactful.flows.problem import listed, quoted
-from tactful.flows.source import MapPiece, Piece, ScalarPiece, step_into
 from tactful.flows.text import Spot
 
 TEMPLATE_ROOTS = ("contact", "entry", "journey", "flow", "message", "opt_out_link", "now", "today")
@@ -78,7 +78,7 @@ def _check_condition(condition: Condition, at: SpotAt, refused: Refused, draft: 
             why, instead = refused[use.root]
             hint = instead.format(name=".".join(use.path)) if instead else None
             draft.report.error(at(use.at), "no-such-name-here", f"{quoted(str(use))} means nothing here: {why}", hint)
-    if draft.around.attributes is not None:
+    if draft.around.attributes is not None and not draft.report.full:
         for mistake in condition.misfits(draft.around.attributes):
             draft.report.error(at(mistake.at or 0), mistake.code, mistake.message, mistake.hint)
 

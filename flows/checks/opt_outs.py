@@ -32,37 +32,45 @@ def check_opt_outs(paths: FlowPaths) -> None:
     once nothing new arrives anywhere, which takes as many rounds as there are kinds of blocks at most.
     """
     draft = paths.draft
-    channels = frozenset(node.element.sends for node in draft.nodes.values() if node.element and node.element.sends)
-    added = {
-        name: blocks
+    stopped_by = {
+        name: _stopping(node.element, node.element.sends, draft)
         for name, node in draft.nodes.items()
-        if node.element is not None and (blocks := _blocks(node.element, _blocked(node.element), channels, draft))
+        if node.element is not None and node.element.sends is not None and name in paths.reached
     }
-    if not added:
-        return
-    lifted = {
-        name: _blocks(node.element, _unblocked(node.element), channels, draft)
-        for name, node in draft.nodes.items()
-        if node.element is not None
-    }
-    bit = {block: 1 << number for number, block in enumerate(dict.fromkeys(b for bs in added.values() for b in bs))}
-    adds = {name: sum(bit[block] for block in blocks) for name, blocks in added.items()}
-    lifts = {name: sum(bit.get(block, 0) for block in blocks) for name, blocks in lifted.items()}
-    before = _in_force(paths, adds, lifts)
+    channels = frozenset(block.channel for blocks in stopped_by.values() for block in blocks)
+    matters = frozenset(block for blocks in stopped_by.values() for block in blocks)
+    added: dict[str, frozenset[_Block]] = {}
+    lifted: dict[str, frozenset[_Block]] = {}
     for name, node in draft.nodes.items():
-        if node.element is None or node.element.sends is None or name not in paths.reached:
-            continue
-        sender, _ = sender_of(node.element, draft)
-        stops = [_Block(node.element.sends, by, "everything") for by in (ANY, sender)]
-        if purpose_of(node.element, draft) == "marketing":
-            stops += [block._replace(covers="marketing") for block in stops]
-        hit = before.get(name, 0) & sum(bit.get(block, 0) for block in stops)
+        if node.element is not None:
+            added[name] = matters & _blocks(node.element, _blocked(node.element), channels, draft)
+            lifted[name] = matters & _blocks(node.element, _unblocked(node.element), channels, draft)
+    bit = {
+        block: 1 << number
+        for number, block in enumerate(dict.fromkeys(block for blocks in added.values() for block in blocks))
+    }
+    if not bit:
+        return
+    adds = {name: sum(bit[block] for block in blocks) for name, blocks in added.items() if blocks}
+    lifts = {name: sum(bit.get(block, 0) for block in blocks) for name, blocks in lifted.items() if blocks}
+    before = _in_force(paths, adds, lifts)
+    for name, blocks in stopped_by.items():
+        hit = before.get(name, 0) & sum(bit.get(block, 0) for block in blocks)
         if hit:
             blocker = _nearest(paths, name, hit, adds, lifts)
             by = f"by {quoted(blocker)}" if blocker else "by an element before it"
             message = f"{quoted(name)} can reach nobody who was put on the Do Not Contact list {by} on the way here"
             hint = "send first, or take them off again with `remove_from_do_not_contact`"
-            draft.report.error(node.spot, "send-after-opt-out", message, hint)
+            draft.report.error(draft.nodes[name].spot, "send-after-opt-out", message, hint)
+
+
+def _stopping(element: Element, channel: str, draft: Draft) -> frozenset[_Block]:
+    """The blocks that stop a send: of its channel, for all senders or its own, and covering its purpose."""
+    sender, _ = sender_of(element, draft)
+    covering = ["everything"]
+    if purpose_of(element, draft) == "marketing":
+        covering.append("marketing")
+    return frozenset(_Block(channel, by, covers) for by in (ANY, sender) for covers in covering)
 
 
 def _blocked(element: Element) -> frozenset[str]:
@@ -77,7 +85,7 @@ def _unblocked(element: Element) -> frozenset[str]:
     return element.unblocks()
 
 
-def _blocks(element: Element, named: frozenset[str], channels: frozenset[str], draft: Draft) -> set[_Block]:
+def _blocks(element: Element, named: frozenset[str], channels: frozenset[str], draft: Draft) -> frozenset[_Block]:
     """What of the list an element changes; `named` are the channels it does so for."""
     covers = getattr(element, "covers", "everything")
     found = set()
@@ -88,7 +96,7 @@ def _blocks(element: Element, named: frozenset[str], channels: frozenset[str], d
             settings = draft.settings.senders if draft.settings is not None else {}
             sender = written if isinstance(written, str) else settings.get(channel, "")
         found.add(_Block(channel, sender, covers))
-    return found
+    return frozenset(found)
 
 
 def _in_force(paths: FlowPaths, adds: dict[str, int], lifts: dict[str, int]) -> dict[str, int]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 
 from tactful.elements.contract import END
-from tactful.flows.draft import Draft, DraftNode
+from tactful.flows.draft import Draft
 from tactful.flows.graph import knotted, reached, to_graph
 from tactful.flows.problem import quoted
 
@@ -57,22 +56,21 @@ class FlowPaths:
                         ways.setdefault(target, []).append((name, way_out))
         return ways
 
-    def reached_without(self, sends: frozenset[str], failing: Iterable[str]) -> frozenset[str]:
-        """All that a journey may come to without any of these sends having gone out, or after one of `failing`
-        went wrong. Found once for the same sends; nothing where too much was searched already."""
+    def reached_without(self, sends: frozenset[str]) -> frozenset[str]:
+        """All that a journey may come to without any of these sends having gone out. Found once for the same sends;
+        nothing where too much was searched already, for then it is not proved."""
         if sends not in self._reached_without:
             if not self.step(len(self.reached)):
                 return frozenset()
             nodes = self.draft.nodes
-            begin = [self.start]
-            begin += [to for name in failing for way, to in nodes[name].exits.items() if way != SENT and to in nodes]
-            seen = set(begin)
-            while begin:
-                name = begin.pop()
-                for way, target in nodes[name].exits.items():
-                    if target in nodes and target not in seen and not (way == SENT and name in sends):
+            stack = [self.start]
+            seen = set(stack)
+            while stack:
+                name = stack.pop()
+                for way_out, target in nodes[name].exits.items():
+                    if target in nodes and target not in seen and not (way_out == SENT and name in sends):
                         seen.add(target)
-                        begin.append(target)
+                        stack.append(target)
             self._reached_without[sends] = frozenset(seen)
         return self._reached_without[sends]
 
@@ -90,8 +88,3 @@ def check_reached(paths: FlowPaths) -> None:
             message = f"no path leads to {quoted(name)} from {quoted(paths.start)}, where journeys start"
             hint = None if name in named else f"no `next` names {quoted(name)}"
             paths.draft.report.error(node.spot, "unreachable", message, hint)
-
-
-def leads_only_to_end(node: DraftNode, but: str) -> bool:
-    """Whether all exits but one end the journey."""
-    return all(target == END for name, target in node.exits.items() if name != but)

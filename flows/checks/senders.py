@@ -8,8 +8,8 @@ from tactful.elements.contract import Element, Purpose
 from tactful.elements.options.template import Template
 from tactful.flows.draft import Draft, DraftNode
 from tactful.flows.model import SenderFacts
+from tactful.flows.pieces import MapPiece
 from tactful.flows.problem import listed, quoted
-from tactful.flows.source import MapPiece
 from tactful.flows.text import Spot
 
 OPT_OUT_LINK = "opt_out_link"
@@ -130,16 +130,19 @@ def _check_way_out(node: DraftNode, draft: Draft) -> None:
     """Whoever gets marketing can say no: by answering, or by a link."""
     element = node.element
     assert element is not None
-    has_link = any(isinstance(value, Template) and value.mentions(OPT_OUT_LINK) for _, value in node.options())
     sender, facts = sender_of(element, draft)
-    marketing = purpose_of(element, draft) == "marketing"
-    if facts is not None and not facts.two_way and marketing and not has_link:
+    one_way = facts is not None and not facts.two_way and purpose_of(element, draft) == "marketing"
+    switched_off = draft.around.opt_out_links is False
+    if not (one_way or switched_off):
+        return
+    has_link = any(isinstance(value, Template) and value.mentions(OPT_OUT_LINK) for _, value in node.options())
+    if one_way and not has_link:
         message = (
-            f"nobody can say no to {quoted(node.id)}: {quoted(sender)} takes no replies, and there is no opt-out link"
+            f"nobody can say no to {quoted(node.id)}: {quoted(sender)} takes no replies, and no opt-out link is given"
         )
         hint = "put `{{ opt_out_link }}` into the text, or use a sender with `two_way: true`"
         draft.report.error(node.spot, "no-opt-out", message, hint)
-    if has_link and draft.around.opt_out_links is False:
+    if switched_off and has_link:
         message = f"{quoted(node.id)} has an opt-out link, but the project has opt-out links switched off"
         hint = "see `opt_out` in tactful.yaml: `base_url`, and `links: {enabled: true}`"
         draft.report.warning(node.spot, "opt-out-links-off", message, hint)

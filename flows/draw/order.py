@@ -229,7 +229,5 @@ def _try_ports(order: _Order, best: Best) -> Best:
             sheet.layers[:], sheet.slots[:] = _copy(best[1]), _copy(best[2])
             mine = sheet.slots[box]
             mine[slot], mine[slot + 1] = mine[slot + 1], mine[slot]
-            cheaper = _sweep(order, (best[0] - 0.9, best[1], best[2]), 6, turning=False)
-            if cheaper[1] is not best[1]:
-                best = cheaper
+            best = _sweep(order, best, 6, turning=False)
     return best

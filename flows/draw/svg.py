@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from math import ceil
 
 from tactful.flows.draw import frames as size
 from tactful.flows.draw import text
@@ -58,11 +59,11 @@ class _Picture:
     ) -> None:
         self.flow, self.looks = flow, looks
         self.framed, self.links, self.layout = framed, links, layout
-        self.width = max(layout.width, LEAST_WIDTH) + 2 * MARGIN
+        self.width = float(ceil(max(layout.width, LEAST_WIDTH) + 2 * MARGIN))
         self.about = text.wrap(text.plain(flow.about), ABOUT, min(self.width - 2 * MARGIN, 720), 3)
         self.top = MARGIN + NAME + 22 * len(self.about) + 26
         self.left = (self.width - layout.width) / 2
-        self.height = self.top + layout.height + MARGIN
+        self.height = float(ceil(self.top + layout.height + MARGIN))
 
     def text(self) -> str:
         name = escape(text.plain(self.flow.id))

@@ -1,5 +1,6 @@
 """Templates: what they print, what they refuse, and how far they may go."""
 
+import time
 from contextlib import suppress
 from datetime import datetime
 
@@ -91,7 +92,7 @@ def test_no_template_asks_the_clock_of_the_machine(source):
 @pytest.mark.parametrize(
     ("source", "at", "message", "hint"),
     [
-        ("Hi {{ contact.first_name ", 3, "expected '}}'", None),
+        ("Hi {{ contact.first_name ", 3, "`{{` is never closed", None),
         ("{% iff contact.x %}{% endif %}", 3, "unexpected tag 'iff'", "did you mean `if`?"),
         ("{% if contact.x %}", None, "expected tag endif", None),
         ("{% include 'a' %}", 3, "unexpected tag 'include'", None),
@@ -194,3 +195,24 @@ def test_no_data_breaks_the_rendering(data, html):
     )
     with suppress(TemplateFailure):
         template.render({"contact": data}, html=html)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{" * 100_000, "{%" * 100_000, "{{" * 100_000 + "}}", "{{ '" * 50_000 + "'}}", "{% if a %}" * 20_000],
+    ids=["open", "open tag", "one end", "quotes", "nested"],
+)
+def test_hostile_text_is_refused_at_once(text):
+    began = time.process_time()
+    with pytest.raises(Mistake):
+        Template(text)
+    assert time.process_time() - began < 1
+
+
+def test_many_names_are_found_in_time_that_grows_with_the_text():
+    text = "{{ contact.a }}\n" * 15_000
+    began = time.process_time()
+    template = Template(text)
+    assert not template.mentions("opt_out_link")
+    assert template.names()[-1].line == 15_000
+    assert time.process_time() - began < 5

@@ -1,4 +1,4 @@
-"""What tests of flows share: the catalogue, and two projects to load flows in."""
+"""What tests of flows share: the catalogue, and a loader of texts."""
 
 import pytest
 

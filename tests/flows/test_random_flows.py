@@ -46,7 +46,9 @@ def test_a_valid_flow_loads(text):
 @given(flow_texts(most_elements=5))
 def test_a_flow_loads_again_from_its_own_sources(text):
     flow = load_sources({"flow.yaml": text}, CATALOGUE).flow
+    assert flow is not None
     again = load_sources(flow.sources, CATALOGUE).flow
+    assert again is not None
     assert again == flow
     assert again.fingerprint == fingerprint(flow.sources)
 
