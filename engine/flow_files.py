@@ -5,14 +5,14 @@ A file that breaks keeps its last good version running: the new text is refused 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tactful.elements.contract import Element
 from tactful.engine.project import Project
 from tactful.flows.load import Loaded, load_file
-from tactful.flows.model import Place
+from tactful.flows.model import Flow, Place, Surroundings
 from tactful.flows.problem import Problem
 
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -49,18 +49,28 @@ class FlowFiles:
 
     def load_all(self) -> list[Changed]:
         """All files, loaded; a flow id that two files claim is an error of the later one."""
-        first: dict[str, Path] = {}
-        all_files = []
-        for path in self._project.flow_files():
-            loaded = load_file(path, self._catalogue, self._project.surroundings())
-            if loaded.flow is not None:
-                other = first.setdefault(loaded.flow.id, path)
-                if other != path:
-                    message = f"flow `{loaded.flow.id}` is in {other} already"
-                    problem = Problem(Place(str(path), 1, 1), "error", "duplicate-flow", message)
-                    loaded = Loaded(None, (*loaded.problems, problem))
-            all_files.append(Changed(path, loaded))
-        return all_files
+        return load_flows(self._project.flow_files(), self._catalogue, self._project.surroundings())
+
+
+def load_flows(files: Iterable[Path], catalogue: Mapping[str, type[Element]], around: Surroundings) -> list[Changed]:
+    """Flow files, loaded in their order; a flow id that two files claim is an error of the later one."""
+    first: dict[str, Path] = {}
+    all_files = []
+    for path in files:
+        loaded = load_file(path, catalogue, around)
+        if loaded.flow is not None:
+            other = first.setdefault(loaded.flow.id, path)
+            if other != path:
+                loaded = Loaded(None, (*loaded.problems, _claimed_twice(loaded.flow, path, other)))
+        all_files.append(Changed(path, loaded))
+    return all_files
+
+
+def _claimed_twice(flow: Flow, path: Path, other: Path) -> Problem:
+    lines = next(iter(flow.sources.values())).split("\n")
+    number = next((number for number, line in enumerate(lines, 1) if line.startswith("flow:")), 1)
+    message, hint = f"flow `{flow.id}` is in {other} already", "give one of them another id"
+    return Problem(Place(str(path), number, 1), "error", "duplicate-flow", message, hint, lines[number - 1][:110])
 
 
 def _stamp(folder: Path) -> _Stamp:

@@ -7,25 +7,35 @@ from collections.abc import Callable
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
+from tactful.engine.optout.inbox import Inbox
 
 
 class Runner:
-    """Does all there is to do on an engine. `moved` is called whenever messages may have been queued."""
+    """Does all there is to do on an engine, and in its inbox. `moved` is called whenever messages may have been
+    queued."""
 
-    def __init__(self, engine: Engine, clock: Clock, moved: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, moved: Callable[[], None] = lambda: None, inbox: Inbox | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._moved = moved
+        self._inbox = inbox
 
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
         host, lifecycle = self._engine.host, self._engine.lifecycle
-        while host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()):
+        while host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue():
             self._moved()
         return self.next_due()
 
+    def _read_overdue(self) -> int:
+        return 0 if self._inbox is None else self._inbox.settle_overdue(self._clock.now())
+
     def next_due(self) -> Instant | None:
-        """When a timer or a schedule is due next."""
-        due = (self._engine.host.next_due(), self._engine.lifecycle.next_due(self._clock.now()))
+        """When a timer, a schedule or an answer that waits to be read is due next."""
+        due = [self._engine.host.next_due(), self._engine.lifecycle.next_due(self._clock.now())]
+        if self._inbox is not None:
+            due.append(self._inbox.next_due())
         return min((each for each in due if each is not None), default=None)

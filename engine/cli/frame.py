@@ -59,7 +59,8 @@ class Group(TyperGroup):
     """Commands under their panels. Whatever goes wrong in one ends in a message and an exit code, never a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(self.commands)  # in the order of the source, which is that of the work
+        groups = [name for name, command in self.commands.items() if isinstance(command, TyperGroup)]
+        return [*groups, *(name for name in self.commands if name not in groups)]  # else in the order of the source
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         _write_help(self.help or "", formatter)
@@ -76,7 +77,8 @@ class Group(TyperGroup):
             if not command.hidden:
                 said = command.get_short_help_str(formatter.width - 6 - longest)
                 panel = str(getattr(command, "rich_help_panel", None) or "Commands")
-                panels.setdefault(panel, []).append((name.ljust(longest), said))
+                named = name.ljust(longest)  # so that the texts of all panels stand in one line
+                panels.setdefault(panel, []).append((named, said))
         for panel in (*PANELS, *(name for name in panels if name not in PANELS)):
             if panel in panels:
                 with formatter.section(panel):
@@ -97,11 +99,11 @@ class Group(TyperGroup):
             raise typer.Exit(end(error)) from None
 
 
-def group(help: str, **more: Any) -> typer.Typer:
+def group(about: str, **more: Any) -> typer.Typer:
     """A group of commands."""
     return typer.Typer(
         cls=Group,
-        help=help,
+        help=about,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         no_args_is_help=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 def show(problems: Iterable[Problem], *, to_stderr: bool = False) -> None:
     """Print problems, in colour on a terminal; without, they are exactly what `Problem.render` gives."""
-    console = err() if to_stderr else out()
+    file = sys.stderr if to_stderr else sys.stdout
     for problem in problems:
-        if console.is_terminal:
-            console.print(coloured(problem), soft_wrap=True)
+        if file.isatty():
+            (err() if to_stderr else out()).print(coloured(problem), soft_wrap=True)
         else:
-            console.file.write(problem.render() + "\n")
+            file.write(problem.render() + "\n")
 
 
 def coloured(problem: Problem) -> Text:

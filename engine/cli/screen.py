@@ -41,6 +41,16 @@ def _console(file: TextIO) -> Console:
     return Console(file=file, theme=Theme(_STYLES), highlight=False, markup=False, emoji=False, width=width)
 
 
+def say(*parts: str | tuple[str, str]) -> None:
+    """A line of the result: texts, and texts with a style. Where there is no terminal, rich is not even imported."""
+    if sys.stdout.isatty():
+        from rich.text import Text
+
+        out().print(Text.assemble(*parts))
+    else:
+        sys.stdout.write("".join(part if isinstance(part, str) else part[0] for part in parts) + "\n")
+
+
 def note(message: str) -> None:
     """A remark beside the result, on stderr."""
     from rich.text import Text
@@ -83,22 +93,32 @@ def table(*columns: str, right: Sequence[str] = (), free: Sequence[str] = ()) ->
     return made
 
 
+class Progress:
+    """How far something long has come: call it with that. `console` is where a bar is drawn, None where none is."""
+
+    def __init__(self, console: Console | None = None, drawn: Callable[[int], None] = lambda done: None) -> None:
+        self.console = console
+        self._drawn = drawn
+
+    def __call__(self, done: int) -> None:
+        self._drawn(done)
+
+
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while something long goes on, where that is a terminal. Call what it gives with how far it
-    has come."""
+def progress(what: str, total: int, *, unit: str = "") -> Iterator[Progress]:
+    """A bar on stderr while something long goes on, where that is a terminal. With `unit="bytes"`, sizes are shown."""
     console = err()
     if not console.is_terminal:
-        yield lambda done: None
+        yield Progress()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich import progress as rich
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn(compact=True))  # fmt: skip
+    so_far = rich.DownloadColumn() if unit == "bytes" else rich.MofNCompleteColumn()
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), so_far, rich.TimeRemainingColumn(compact=True))
     # Our stdout is no part of the picture: rich would send what is printed there to stderr.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+    with rich.Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield Progress(bar.console, lambda done: bar.update(task, completed=done))
 
 
 def confirmed(question: str, yes: bool) -> bool:
@@ -108,7 +128,7 @@ def confirmed(question: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise wrong_use(f"{question} Nobody is here to answer", "say --yes")
+        raise wrong_use("this wants to be confirmed, and there is no terminal to ask on", f"say --yes. {question}")
     import typer
 
     return typer.confirm(question, err=True)
@@ -122,14 +142,16 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def local(at: Instant | None, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
-    """A moment for people: `Mon 2 Mar 2026 09:00`. Empty for None."""
+def local(at: Instant | None, zone: tzinfo = UTC, *, beside: Instant | None = None) -> str:
+    """A moment for people: `Mon 2 Mar 2026 09:00`. The year is left out where it is that of another moment the
+    reader knows, `beside`. Empty for None."""
     if at is None:
         return ""
     from tactful.engine.instants import moment
 
     when = moment(at, zone)
-    return f"{when:%a} {when.day} {when:%b %Y %H:%M:%S}" if seconds else f"{when:%a} {when.day} {when:%b %Y %H:%M}"
+    same_year = beside is not None and moment(beside, zone).year == when.year
+    return f"{when:%a} {when.day} {when:%b} " + ("" if same_year else f"{when:%Y} ") + f"{when:%H:%M}"
 
 
 def utc(at: Instant | None) -> str | None:

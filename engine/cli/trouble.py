@@ -81,6 +81,10 @@ def _as_said(error: Any) -> Trouble:
     return Trouble(str(error), getattr(error, "hint", None))
 
 
+def _bad_address(error: Any) -> Trouble:
+    return wrong_use(str(error))  # addresses in files are reported there, row by row
+
+
 def _not_set(error: Any) -> Trouble:
     return Trouble(str(error), "set it and run the command again: export NAME=…")
 
@@ -90,19 +94,7 @@ def _unknown_flow(error: Any) -> Trouble:
 
 
 def _database(error: Any) -> Trouble:
-    said = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "locked" in said:
-        return Trouble(
-            "the database is locked: another program has been writing to it for a minute",
-            "try again; if it stays so, look for a process that has the file open",
-        )
-    if "not a database" in said or "malformed" in said:
-        return Trouble(f"the database cannot be read: {said}", "is `database:` in tactful.yaml the right file?")
-    if "readonly" in said or "unable to open" in said:
-        return Trouble(f"the database cannot be opened: {said}", "may this user write to the file and its folder?")
-    if "no space" in said or "disk is full" in said or "disk I/O" in said:
-        return Trouble(f"the database cannot be written: {said}", "is the disk full?")
-    return Trouble(f"the database said: {said}")
+    return Trouble(f"the database said: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
 
 
 def _file(error: Any) -> Trouble:
@@ -120,7 +112,7 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("tactful.engine.host", "UnknownFlow"): _unknown_flow,
     ("tactful.engine.lifecycle", "WrongState"): _as_said,
     ("tactful.engine.running", "AlreadyRunning"): _as_said,
-    ("tactful.engine.addresses", "BadAddress"): _as_said,
+    ("tactful.engine.addresses", "BadAddress"): _bad_address,
     ("tactful.engine.records", "BadFile"): _as_said,
     ("tactful.engine.flowbook", "FlowGone"): _as_said,
     ("tactful.engine.channels", "NoConnector"): _as_said,

@@ -1,0 +1,327 @@
+"""`tactful dnc`: the Do Not Contact list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tactful.engine.cli.frame import FINE, PROBLEMS, Command, Json, Project, group
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from tactful.elements.contract import Covers
+    from tactful.engine.optout.by_hand import Explained
+    from tactful.engine.optout.do_not_contact import Act
+    from tactful.engine.rules.permission import Block
+
+app = group("List, add, remove and explain who must not be written to.")
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An email address or a phone number.")]
+Sender = Annotated[
+    str, typer.Option("--sender", metavar="SENDER", help="Only for this sender; without it, for any sender.")
+]
+_COVERS = ("marketing", "everything")
+
+
+@app.command("list", cls=Command)
+def list_(
+    channel: Annotated[str | None, typer.Option("--channel", help="Only entries for this channel, or `all`.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show; --json gives all.")] = 50,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """List who must not be written to, and why.
+
+    Example:
+      tactful dnc list --channel email
+
+    With --json: a list of {"destination", "channel", "sender" (null: any), "covers", "source", "reason", "since"}.
+    """
+    from rich.text import Text
+
+    from tactful.engine import reports
+    from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.screen import count, local, note, out, plain, print_json, table
+    from tactful.engine.clock import SystemClock
+
+    with the_engine(the_project(project)) as engine, engine.store.read() as tx:
+        found = reports.do_not_contact(tx, channel=_channel(channel), limit=None if as_json else limit + 1)
+        destinations = reports.blocked(tx)
+    if as_json:
+        print_json([each.as_json() for each in found])
+        return
+    if not found:
+        out().print("The Do Not Contact list is empty." if channel is None else f"Nobody is listed for {channel}.")
+        return
+    now = SystemClock().now()
+    rows = table("address", "listed for", "since (UTC)", "why", free=("address", "listed for", "why"))
+    for each in found[:limit]:
+        block = each.block
+        listed_for = f"{block.channel}, {block.covers}" + (f", only from {block.sender}" if block.sender else "")
+        since = Text(local(block.since, beside=now), "dim")
+        rows.add_row(Text(plain(block.destination), "name"), listed_for, since, _why(block, each.reason))
+    out().print(rows)
+    if len(found) > limit:
+        note(f"\nthe first {limit} of {count(destinations, 'address', 'addresses')}; --limit shows more")
+
+
+@app.command("add", cls=Command)
+def add(
+    address: Address,
+    channel: Annotated[
+        str, typer.Option("--channel", help="email, sms, whatsapp, or all that reach this address.")
+    ] = "all",
+    sender: Sender = "",
+    covers: Annotated[
+        str, typer.Option("--covers", help="everything; or marketing, which lets receipts and passwords through.")
+    ] = "everything",
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")] = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Put an address on the Do Not Contact list: from this moment nothing is sent there.
+
+    Messages to it that wait are suppressed; they are named.
+
+    Example:
+      tactful dnc add ana@example.com --reason "asked on the phone"
+
+    With --json: {"destination", "new": whether it was not listed yet, "suppressed": [message, …]}.
+    """
+    from tactful.engine import reports
+    from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.screen import count, out, plain, print_json
+    from tactful.engine.clock import SystemClock
+    from tactful.engine.optout import by_hand
+    from tactful.engine.rules.permission import Block
+
+    opened = the_project(project)
+    to = by_hand.destination_for(address, channel, opened.region)
+    covered = _covers(covers)
+    now = SystemClock().now()
+    with the_engine(opened, create=True) as engine:
+        new = by_hand.block(
+            engine, address, channel, now, sender=sender, covers=covered, reason=reason, region=opened.region
+        )
+        with engine.store.read() as tx:
+            waiting = reports.waiting_for(tx, to, Block(to, channel, sender, covered, "a person", now))
+    if as_json:
+        print_json({"destination": to, "new": new, "suppressed": [str(each.key) for each in waiting]})
+        return
+    out().print(_said(to, " is on the Do Not Contact list now" if new else " was on the Do Not Contact list already"))
+    if waiting:
+        out().print(f"{count(len(waiting), 'waiting message')} to it will not go out:")
+        for each in waiting:
+            out().print(plain(f"  {each.key}  {each.flow}, {each.element} ({each.channel})"))
+
+
+@app.command("remove", cls=Command)
+def remove(
+    address: Address,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why they may be written to again; it is kept.")
+    ],
+    channel: Annotated[
+        str | None, typer.Option("--channel", help="Only the entry for this channel or `all`; without it, every one.")
+    ] = None,
+    sender: Annotated[
+        str | None, typer.Option("--sender", metavar="SENDER", help="Only the entry for this sender.")
+    ] = None,
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Take an address off the Do Not Contact list. It takes a reason, which is kept in the history for ever.
+
+    Example:
+      tactful dnc remove ana@example.com --reason "signed up again, form of 3 March"
+
+    With --json: {"destination", "removed": number of entries}. The exit code is 1 where there was none.
+    """
+    from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.screen import count, out, print_json
+    from tactful.engine.cli.trouble import Trouble, wrong_use
+    from tactful.engine.clock import SystemClock
+    from tactful.engine.optout import by_hand
+    from tactful.engine.optout.do_not_contact import blocks_of
+
+    if not reason.strip():
+        raise wrong_use("--reason is empty", "say why they may be written to again")
+    opened = the_project(project)
+    to = by_hand.destination_for(address, _channel(channel) or "all", opened.region)
+    with the_engine(opened) as engine:
+        with engine.store.read() as tx:
+            entries = blocks_of(tx, [to]).get(to, [])
+        meant = [
+            each
+            for each in entries
+            if (channel is None or each.channel == channel) and (sender is None or each.sender == sender)
+        ]
+        gone = 0
+        for each in meant:
+            gone += by_hand.unblock(
+                engine, address, each.channel, SystemClock().now(), reason=reason, sender=each.sender,
+                covers=each.covers, region=opened.region,
+            )  # fmt: skip
+    if as_json:
+        print_json({"destination": to, "removed": gone})
+    elif gone:
+        left = len(entries) - gone
+        stays = f"; {count(left, 'other entry', 'other entries')} of it stay" if left else ""
+        out().print(_said(to, f" is off the list: {count(gone, 'entry', 'entries')} removed{stays}"))
+    elif entries:
+        others = "; ".join(str(_meaning(each)) for each in entries)
+        raise Trouble(f"{to} has no such entry", f"it is listed for: {others}")
+    else:
+        raise Trouble(f"{to} is not on the Do Not Contact list")
+    raise typer.Exit(FINE if gone else PROBLEMS)
+
+
+@app.command("explain", cls=Command)
+def explain(
+    address: Address,
+    channel: Annotated[str | None, typer.Option("--channel", help="One channel; without it, all of them.")] = None,
+    sender: Sender = "",
+    project: Project = None,
+    as_json: Json = False,
+) -> None:
+    """Say in plain words whether an address may be written to, why not, and what happened to it.
+
+    Example:
+      tactful dnc explain ana@example.com
+
+    With --json: {"destination", "answers": [{"channel", "purpose", "allowed", "because"}], "entries": [as in list],
+    "history": [{"at", "what": "block" | "unblock", "channel", "sender", "covers", "source", "reason", "evidence"}]}.
+    """
+    from tactful.elements.options.channel import CHANNELS
+    from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.screen import print_json
+    from tactful.engine.optout import by_hand
+
+    opened = the_project(project)
+    channels = [channel] if channel is not None else [
+        name for name, each in CHANNELS.items() if each.address == ("email" if "@" in address else "phone")
+    ]  # fmt: skip
+    by_hand.destination_for(address, channels[0], opened.region)
+    with the_engine(opened) as engine:
+        answers = [
+            by_hand.explain(engine, address, name, sender=sender, purpose=purpose, region=opened.region)
+            for name in channels
+            for purpose in ("marketing", "transactional")
+        ]
+    if as_json:
+        print_json(_explained_json(answers))
+    else:
+        _show_explained(answers)
+
+
+def _explained_json(answers: list[Explained]) -> dict[str, Any]:
+    from tactful.engine.cli.screen import utc
+    from tactful.engine.reports import Listed
+
+    first = answers[0]
+    return {
+        "destination": first.destination,
+        "answers": [
+            {
+                "channel": each.channel, "purpose": each.purpose, "allowed": each.block is None,
+                "because": each.block and each.block.source,
+            }
+            for each in answers
+        ],
+        "entries": [Listed(block, _reason(first, block)).as_json() for block in first.entries],
+        "history": [
+            {
+                "at": utc(act.at), "what": act.what, "channel": act.block.channel, "sender": act.block.sender or None,
+                "covers": act.block.covers, "source": act.block.source, "reason": act.reason,
+                "evidence": dict(act.evidence),
+            }
+            for act in first.history
+        ],
+    }  # fmt: skip
+
+
+def _reason(explained: Explained, block: Block) -> str | None:
+    """The reason an entry stands with: that of the act that put it there."""
+    key = (block.channel, block.sender, block.covers)
+    acts = [
+        act for act in explained.history
+        if act.what == "block" and (act.block.channel, act.block.sender, act.block.covers) == key
+        and act.at == block.since
+    ]  # fmt: skip
+    return acts[0].reason if acts else None
+
+
+def _show_explained(answers: list[Explained]) -> None:
+    from rich.text import Text
+
+    from tactful.engine.cli.screen import local, out, plain, table
+
+    first = answers[0]
+    screen = out()
+    to = plain(first.destination)
+    for marketing, transactional in zip(answers[::2], answers[1::2], strict=True):
+        by = f" by {first.sender}" if first.sender else ""
+        if marketing.block is None and transactional.block is None:
+            said = Text.assemble(("yes", "good"), f"  {marketing.channel}: {to} may be written to{by}")
+        elif transactional.block is None:
+            only = f"   {marketing.channel}: nothing but receipts and the like may go to {to}{by}"
+            said = Text.assemble(("no", "bad"), only)
+        else:
+            said = Text.assemble(("no", "bad"), f"   {marketing.channel}: nothing may go to {to}{by}")
+        screen.print(said)
+    for block in first.entries:
+        reason = _reason(first, block)
+        because = f", because: {plain(reason)}" if reason else ""
+        since = f"since {local(block.since)} UTC by {plain(block.source)}"
+        screen.print(f"     listed for {_meaning(block)} {since}{because}")
+    if not first.history:
+        screen.print(Text("     It was never on the Do Not Contact list.", "dim"))
+        return
+    screen.print(Text("\nWhat happened", "head"))
+    rows = table("when (UTC)", "what", "for", "by", "reason", free=("by", "reason", "for"))
+    for act in first.history:
+        rows.add_row(local(act.at), _act(act), _meaning(act.block), plain(act.block.source), plain(act.reason or ""))
+    screen.print(rows)
+
+
+def _act(act: Act) -> Text:
+    from rich.text import Text
+
+    return Text("put on the list", "bad") if act.what == "block" else Text("taken off", "good")
+
+
+def _meaning(block: Block) -> str:
+    """`marketing by email, from any sender`."""
+    channel = "any channel" if block.channel == "all" else block.channel
+    return f"{block.covers} by {channel}, from {block.sender or 'any sender'}"
+
+
+def _why(block: Block, reason: str | None) -> str:
+    """`answered no (flow win-back, element silence)`."""
+    from tactful.engine.cli.screen import plain
+
+    return f"{plain(reason)} ({plain(block.source)})" if reason else plain(block.source)
+
+
+def _said(destination: str, what: str) -> Text:
+    from rich.text import Text
+
+    from tactful.engine.cli.screen import plain
+
+    return Text.assemble((plain(destination), "name"), what)
+
+
+def _channel(channel: str | None) -> str | None:
+    from tactful.elements.options.channel import CHANNELS
+    from tactful.engine.cli.opening import one_of
+
+    return None if channel is None else one_of(channel, [*CHANNELS, "all"], "--channel")
+
+
+def _covers(covers: str) -> Covers:
+    from tactful.engine.cli.opening import one_of
+
+    one_of(covers, _COVERS, "--covers")
+    return "everything" if covers == "everything" else "marketing"

@@ -1,0 +1,95 @@
+"""`tactful test`: the scenarios beside the flows, run in virtual time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tactful.engine.cli.frame import FINE, PROBLEMS, Json
+
+if TYPE_CHECKING:
+    from tactful.engine.testing.report import Ran, Report
+
+
+def test(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Files of scenarios, or folders; without any, from here downwards."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("-k", metavar="NAME", help="Only scenarios with this in their name.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML as well, for CI.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run scenarios: what flows do, tried out in virtual time.
+
+    Each runs on the real engine with a database of its own; nobody is written to. A step that does not hold is shown
+    with what was expected, what stood instead, and all that happened up to there. The exit code is 1 where a scenario
+    fails, a file is broken, or there is nothing to run.
+
+    Example:
+      tactful test
+      tactful test flows/win-back -k "not opened"
+      tactful test --junit report.xml
+
+    With --json: {"passed", "failed", "broken", "seconds", "missing": [path], "files": [{"file", "problems": [as `check`
+    has them], "scenarios": [{"name", "line", "passed", "seconds", "failure": null or {"line", "column", "step",
+    "expected", "instead", "trace": [{"at", "text", "journey"}]}}]}]}.
+    """
+    from tactful.engine.cli.screen import print_json
+    from tactful.engine.cli.trouble import wrong_use
+    from tactful.engine.testing.command import run_paths
+
+    asked = paths or [Path()]
+    for path in asked:
+        if not path.exists():
+            raise wrong_use(f"there is no file or folder {path}")
+    report = run_paths(asked, name=name, ran=_ignore if as_json else _show)
+    if junit is not None:
+        junit.write_bytes(report.as_junit())
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _sum_up(report, name)
+    raise typer.Exit(FINE if report.ok else PROBLEMS)
+
+
+def _ignore(path: Path, ran: Ran) -> None:
+    """JSON comes at the end, all in one piece."""
+
+
+def _show(path: Path, ran: Ran) -> None:
+    from rich.text import Text
+
+    from tactful.engine.cli.screen import out, plain
+
+    word = ("passed", "good") if ran.failure is None else ("failed", "bad")
+    out().print(Text.assemble(word, f"  {plain(str(path))}:{ran.line}  ", (plain(ran.name), "name")))
+    if ran.failure is not None:
+        out().print(Text(plain(ran.failure.render(), lines=True)), soft_wrap=True)
+
+
+def _sum_up(report: Report, name: str | None) -> None:
+    from rich.text import Text
+
+    from tactful.engine.cli.problems import show
+    from tactful.engine.cli.screen import count, out, warn
+
+    for file in report.broken:
+        show(file.problems)
+    for path in report.missing:
+        warn(f"there are no scenarios (*.flowtest.yaml) in {path}")
+    if name is not None and not report.scenarios:
+        warn(f"no scenario has {name!r} in its name")
+    ran = len(report.scenarios)
+    said = [Text.assemble((f"{ran - len(report.failed)} passed", "good" if report.ok else ""))]
+    if report.failed:
+        said.append(Text(f"{len(report.failed)} failed", "bad"))
+    if report.broken:
+        said.append(Text(f"{count(len(report.broken), 'file')} broken", "bad"))
+    out().print(Text(", ").join(said))

@@ -1,0 +1,123 @@
+"""The command line on real projects in a folder of the test's own."""
+
+import json
+import shutil
+from dataclasses import dataclass
+
+import pytest
+
+from tactful.engine.channels import connect
+from tactful.engine.cli import main
+from tactful.engine.cli.opening import the_engine
+from tactful.engine.cli.start import lay_out
+from tactful.engine.clock import SystemClock
+from tactful.engine.delivery import Lane
+from tactful.engine.project import load_project
+from tactful.engine.runner import Runner
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def tactful(capsys):
+    """Run the console entry: `tactful("check", "flow.yaml", code=1)`; the exit code must be as said (0 unless said)."""
+
+    def run(*arguments, code=0):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(each) for each in arguments])
+        said = capsys.readouterr()
+        ran = Ran(int(left.value.code or 0), said.out, said.err)
+        assert ran.code == code, f"{arguments} left by {ran.code}\n{ran.out}\n{ran.err}"
+        assert "Traceback" not in ran.err
+        assert "a fault of its own" not in ran.err, ran.err
+        return ran
+
+    return run
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty folder, and we are in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TACTFUL_PROJECT", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def laid_out(tmp_path_factory):
+    """The starter project, as it is laid out, to be copied. Without quiet hours: tests run at all hours."""
+    folder = tmp_path_factory.mktemp("starter")
+    lay_out(folder)
+    flow = folder / "flows" / "win-back" / "flow.yaml"
+    lines = flow.read_text(encoding="utf-8").splitlines(keepends=True)
+    flow.write_text("".join(line for line in lines if "quiet_hours" not in line), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def opened(laid_out, tmp_path_factory):
+    """The same with its contacts, its flow live, to be copied."""
+    folder = tmp_path_factory.mktemp("opened")
+    shutil.copytree(laid_out, folder, dirs_exist_ok=True)
+    for arguments in (["import", "contacts", str(folder / "contacts.csv")], ["publish", "--all"]):
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, "--project", str(folder)])
+        assert not left.value.code
+    return folder
+
+
+@pytest.fixture
+def shop(empty, laid_out):
+    """The starter project, and we are in it."""
+    shutil.copytree(laid_out, empty, dirs_exist_ok=True)
+    return empty
+
+
+@pytest.fixture
+def open_shop(empty, opened):
+    """The same with its contacts, its flow live."""
+    shutil.copytree(opened, empty, dirs_exist_ok=True)
+    return empty
+
+
+@pytest.fixture
+def engine(open_shop):
+    """The engine of the open shop, beside the command line."""
+    with the_engine(project_in(open_shop)) as engine:
+        yield engine
+
+
+def project_in(folder):
+    """The project of a folder."""
+    project, problems = load_project(folder / "tactful.yaml")
+    assert project is not None, problems
+    return project
+
+
+@pytest.fixture
+def work():
+    """Do once what the daemon does, in a folder: fire what is due, hand over what may go."""
+
+    def once(folder):
+        project, clock = project_in(folder), SystemClock()
+        with the_engine(project) as engine:
+            Runner(engine, clock).work()
+            for sender in engine.outbox.waiting():
+                settings = project.senders[sender]
+                while Lane(sender, settings, engine.outbox, clock, connect(settings)).deliver():
+                    pass
+            Runner(engine, clock).work()
+
+    return once

@@ -1,0 +1,183 @@
+"""`publish`, `pause`, `resume`, `stop`, `serve`, `halt`, `resume-sending`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from tactful.engine.flowbook import FLOW_VERSION
+
+TACTFUL = Path(sys.executable).with_name("tactful")
+
+
+def state_of(tactful, flow="win-back"):
+    return next(each for each in tactful("status", "--json").json["flows"] if each["flow"] == flow)["state"]
+
+
+# --- publish -------------------------------------------------------------------------------------
+
+
+def test_publish_makes_a_flow_live(tactful, shop):
+    ran = tactful("publish", "win-back")
+    assert ran.out == "win-back is live (version 1)\n"
+    assert "once `tactful serve` runs" in ran.err
+    assert "unchanged" in tactful("publish", "flows/win-back/flow.yaml").out
+    assert tactful("publish", "--all", "--json").json == [{"flow": "win-back", "version": 1, "changed": False}]
+
+
+def test_publish_brings_a_changed_flow_up_to_date(tactful, open_shop):
+    file = open_shop / "flows" / "win-back" / "flow.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("48 hours", "36 hours"), encoding="utf-8")
+    assert tactful("status", "--json").json["files"] == [{"flow": "win-back", "state": "changed"}]
+    assert "(version 2)" in tactful("publish", "--all").out
+    assert tactful("status", "--json").json["files"] == []
+
+
+def test_publish_is_all_or_nothing(tactful, shop):
+    (shop / "flows" / "broken.yaml").write_text("flow: broken\n", encoding="utf-8")
+    ran = tactful("publish", "--all", code=1)
+    assert "flows/broken.yaml:1:1: error:" in ran.err
+    assert "nothing was published" in ran.err
+    assert not (shop / "tactful.db").exists()
+    assert "win-back is live" in tactful("publish", "win-back").out
+
+
+def test_publish_of_bad_names(tactful, shop):
+    assert "did you mean `win-back`?" in tactful("publish", "winback", code=2).err
+    assert "either name flows or say --all" in tactful("publish", "win-back", "--all", code=2).err
+
+
+# --- pause, resume, stop -------------------------------------------------------------------------
+
+
+def test_pause_and_resume(tactful, open_shop):
+    tactful("event", "basket_abandoned", "--contact", "ana", "--data", '{"value": 35}')
+    assert "is paused; 1 contact inside" in tactful("pause", "win-back").out
+    assert state_of(tactful) == "paused"
+    assert "is not open for entries" in tactful("enter", "win-back", "--contact", "ben", code=1).out
+    assert "win-back is paused; only one that is" in tactful("pause", "win-back", code=1).err
+    assert "stands still" in tactful("journeys").out
+    assert "its flow is paused" in tactful("journey", "1").out
+    assert "is live again" in tactful("resume", "flows/win-back/flow.yaml").out
+    assert state_of(tactful) == "live"
+    assert "win-back is live; only one that is paused" in tactful("resume", "win-back", code=1).err
+
+
+def test_stop_wants_to_know_what_becomes_of_those_inside(tactful, open_shop):
+    assert "--let-finish, or --take-out" in tactful("stop", "win-back", code=2).err
+    tactful("stop", "win-back", "--let-finish", "--take-out", code=2)
+    assert state_of(tactful) == "live"
+
+
+def test_stop_and_let_finish(tactful, open_shop):
+    tactful("enter", "win-back", "--contact", "ana")
+    assert "1 contact still inside" in tactful("stop", "win-back", "--let-finish").out
+    assert state_of(tactful) == "finishing"
+
+
+def test_stop_and_take_out(tactful, open_shop):
+    tactful("enter", "win-back", "--all", "--yes")
+    ran = tactful("stop", "win-back", "--take-out", code=2)
+    assert "say --yes" in ran.err
+    assert state_of(tactful) == "live"
+    assert "8 contacts taken out" in tactful("stop", "win-back", "--take-out", "--yes").out
+    assert state_of(tactful) == "stopped"
+    assert {each["state"] for each in tactful("messages", "--json").json} == {"withdrawn"}
+    assert "is live (version 1)" in tactful("publish", "win-back").out
+
+
+def test_take_out_of_one_that_is_finishing(tactful, open_shop):
+    tactful("enter", "win-back", "--contact", "ana")
+    tactful("stop", "win-back", "--let-finish")
+    assert "1 contact taken out" in tactful("stop", "win-back", "--take-out", "--yes").out
+    assert state_of(tactful) == "stopped"
+
+
+@pytest.mark.parametrize("command", [("pause",), ("resume",), ("stop", "--let-finish")], ids=" ".join)
+def test_a_flow_that_is_not_published(tactful, open_shop, command):
+    assert "did you mean `win-back`?" in tactful(*command, "winback", code=1).err
+
+
+# --- halt ----------------------------------------------------------------------------------------
+
+
+def test_halt_and_go_on(tactful, open_shop):
+    assert tactful("halt", "--why", "wrong price", "--json").json["already"] is False
+    again = tactful("halt", "--why", "another", "--json").json
+    assert (again["already"], again["why"]) == (True, "wrong price")
+    assert "wrong price" in tactful("halt").out
+    assert "All sending is stopped" in tactful("status").out
+    assert tactful("status", "--json").json["halted"]["why"] == "wrong price"
+    assert tactful("resume-sending").out == "Sending goes on.\n"
+    assert tactful("resume-sending", "--json").json == {"halted": False, "was_halted": False}
+
+
+# --- serve ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(shop):
+    """A daemon on the shop, running; it is ended with the test."""
+    (shop / "tactful.yaml").write_text(
+        (shop / "tactful.yaml").read_text(encoding="utf-8").replace("via: console", "via: console, folder: sent"),
+        encoding="utf-8",
+    )
+    daemon = subprocess.Popen(
+        [TACTFUL, "serve", "--publish"], cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield daemon
+    finally:
+        daemon.kill()
+        daemon.communicate()
+
+
+def until(daemon, event):
+    """The daemon's log up to an event, as JSON."""
+    lines = []
+    for line in daemon.stderr:
+        lines.append(json.loads(line))
+        if lines[-1]["event"] == event:
+            return lines
+    raise AssertionError(f"the log ended without {event!r}: {lines}")
+
+
+def test_serve_publishes_runs_and_stops_cleanly(tactful, served):
+    log = until(served, "running")
+    assert [each["event"] for each in log] == ["published", "running"]
+    assert log[0]["flow"] == "win-back"
+    assert all(each["level"] == "info" and each["at"].endswith("Z") for each in log)
+    assert tactful("status", "--json").json["running"] is True
+    assert "a daemon runs on" in tactful("serve", code=1).err
+    assert "once `tactful serve` runs" not in tactful("publish", "--all").err
+    served.send_signal(signal.SIGTERM)
+    out, err = served.communicate(timeout=20)
+    assert served.returncode == 0
+    assert [json.loads(line)["event"] for line in err.splitlines()] == ["stopping", "stopped"]
+    assert out == ""
+    assert tactful("status", "--json").json["running"] is False
+
+
+def test_serve_after_a_kill(tactful, served):
+    until(served, "running")
+    os.kill(served.pid, signal.SIGKILL)
+    served.wait(timeout=20)
+    assert tactful("status", "--json").json["running"] is False
+
+
+def test_serve_with_a_broken_flow_does_not_begin(tactful, shop):
+    (shop / "flows" / "broken.yaml").write_text("flow: broken\n", encoding="utf-8")
+    assert "flows/broken.yaml:1:1: error:" in tactful("serve", "--publish", code=1).err
+    assert not (shop / "tactful.db").exists()
+
+
+def test_halt_works_whatever_is_wrong_with_a_flow(tactful, engine):
+    with engine.store.write() as tx:
+        tx.execute(update(FLOW_VERSION).values(sources='[["flow.yaml", "flow: gone"]]'))
+    assert tactful("halt", "--json").json["halted"] is True
+    assert tactful("resume-sending", "--json").json["was_halted"] is True
