@@ -100,11 +100,12 @@ def _trimmed(text: str) -> str:
 def _base(letter: str) -> str:
     if letter in _WITHOUT_ACCENT:
         return _WITHOUT_ACCENT[letter]
-    base, *marks = unicodedata.normalize("NFD", letter)
+    parts = unicodedata.normalize("NFD", letter)
+    base = parts[0]
     if unicodedata.combining(base):
         return "" if base <= "\u036f" else letter
     is_latin_or_greek = base < "\u0400" or "\u1e00" <= base <= "\u1fff"
-    return base if marks and is_latin_or_greek else letter
+    return base if len(parts) > 1 and is_latin_or_greek else letter
 
 
 def _bears_meaning(character: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from tactful.elements.contract import (
     AddToDoNotContact,
@@ -25,7 +25,7 @@ from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination_of
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block
 from tactful.engine.store.rows import to_json
-from tactful.engine.store.statements import BLOCK, BLOCK_ACT, Statements
+from tactful.engine.store.statements import BLOCK, BLOCK_ACT, INBOUND, Query, Statements, among, as_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,18 @@ class Act:
     evidence: Mapping[str, Any]
 
 
-_blocks = select(
-    *(BLOCK.c[n] for n in ("destination", "channel", "sender", "covers", "source", "since"))
-).where(BLOCK.c.destination.in_(bindparam("ids", expanding=True)))  # fmt: skip
+_blocks = Query(
+    select(*(BLOCK.c[n] for n in ("destination", "channel", "sender", "covers", "source", "since")))
+    .where(among(BLOCK.c.destination, bindparam("destinations"))),
+    "destinations",
+)  # fmt: skip
+
+_reviews = Query(
+    select(INBOUND.c.destination, func.max(INBOUND.c.review_due_at))
+    .where(INBOUND.c.review_due_at.is_not(None), among(INBOUND.c.destination, bindparam("destinations")))
+    .group_by(INBOUND.c.destination),
+    "destinations",
+)
 
 
 def resolve(
@@ -74,9 +83,15 @@ def resolve(
 def blocks_of(tx: Connection, destinations: Iterable[str]) -> dict[str, list[Block]]:
     """The entries for each destination. Read in the transaction that takes a message, this is the promise."""
     found: dict[str, list[Block]] = {}
-    for row in tx.execute(_blocks, {"ids": list(destinations)}):
+    for row in _blocks.rows(tx, as_list(destinations)):
         found.setdefault(row[0], []).append(Block(*row))
     return found
+
+
+def under_review(tx: Connection, destinations: Iterable[str]) -> dict[str, Instant]:
+    """The destinations an answer from which waits to be read by a person, and until when at most: it may be an
+    opt-out, so nothing goes there meanwhile."""
+    return {row[0]: row[1] for row in _reviews.rows(tx, as_list(destinations))}
 
 
 def add(

@@ -1,0 +1,302 @@
+"""Messages that come in: decided by the keyword rules, acted on in one transaction, and kept as evidence.
+
+What a message says is decided in `keywords.py`; this carries it out. A block or an unblock changes the Do
+Not Contact list, a review holds what waits for that address until a person has read it (or, after a time,
+blocks it by itself), and a message that does not end with its rule is told to the contact's journeys. A
+rule's own reply goes out once, right away, or not at all (47 CFR 64.1200(a)(12) allows one confirmation, within
+five minutes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from tactful.elements.contract import NOTHING, Instant, Level, MessageKey
+from tactful.elements.options.channel import CHANNELS
+from tactful.engine.addresses import destination
+from tactful.engine.channels import Accepted, NoConnector, Outcome, Outgoing, Refused, connect, message_id
+from tactful.engine.compose import Engine
+from tactful.engine.host import REPLIED, Incoming
+from tactful.engine.optout import do_not_contact
+from tactful.engine.optout.keywords import Decision, Rulebook, decide
+from tactful.engine.optout.packs import pack
+from tactful.engine.project_options import KeywordRule, PackRule
+from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
+from tactful.engine.senders import Sender
+from tactful.engine.store.statements import CONTACT, INBOUND
+from tactful.engine.switches import halted
+
+if TYPE_CHECKING:
+    from tactful.engine.project import Project
+
+HOUR = 3_600_000
+REVIEW_HOURS = 24
+"""How long an answer waits for a person to read it; after that it counts as an opt-out."""
+
+OPTED_OUT, OPTED_IN = "opted_out", "opted_in"
+"""The contact's own events that follow from a block and an unblock by keyword."""
+
+
+class UnknownSender(Exception):
+    """The project has no sender of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that came in. `sender` is ours, which was answered; `address` theirs, as the provider wrote it.
+
+    `headers` are an email's (`Auto-Submitted`, `Subject`). `key` is the provider's own id: told twice, the message
+    is received once. `at` None means now.
+    """
+
+    sender: str
+    address: str
+    text: str
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    key: str | None = None
+    at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a message: its number, the decision, and whether it was known before (then nothing was done)."""
+
+    number: int
+    decision: Decision | None
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """An answer that a person should read: is it an opt-out? At `due_at` it counts as one."""
+
+    number: int
+    sender: str
+    destination: str
+    text: str
+    keyword: str | None
+    why: str
+    at: Instant
+    due_at: Instant
+
+
+_COLUMNS = ("id", "sender", "destination", "text", "keyword", "why", "at", "review_due_at")
+
+
+class Inbox:
+    """The inbox of a project. `hand_over` sends a rule's reply; without it, replies are not sent."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        senders: Mapping[str, Sender],
+        rules: Sequence[KeywordRule | PackRule],
+        region: str | None = None,
+        hand_over: Callable[[Outgoing], Outcome] | None = None,
+    ) -> None:
+        self.engine = engine
+        self._senders = senders
+        self._rules = tuple(rules)
+        self._region = region
+        self._hand_over = hand_over
+        self._books: dict[str, Rulebook] = {}
+
+    def look(self, inbound: Inbound) -> Decision:
+        """What would be decided, without doing anything. Raises UnknownSender and BadAddress."""
+        to = self._destination(inbound)
+        with self.engine.store.read() as tx:
+            return self._decide(tx, inbound, to)
+
+    def receive(self, inbound: Inbound, now: Instant) -> Received:
+        """Decide, act, and keep it. When this returns it is committed, and a reply was tried.
+
+        Raises UnknownSender and BadAddress; nothing is kept then.
+        """
+        to = self._destination(inbound)
+        with self.engine.host.transaction() as tx:
+            known = None
+            if inbound.key is not None:
+                known = tx.scalar(select(INBOUND.c.id).where(INBOUND.c.key == inbound.key))
+            if known is not None:
+                return Received(int(known), None, known=True)
+            decision = self._decide(tx, inbound, to)
+            replies = decision.reply is not None and self._hand_over is not None and not halted(tx)
+            number = self._keep(tx, inbound, to, decision, now, "sending" if replies else None)
+            if decision.decision in ("block", "unblock"):
+                self._act(tx, inbound, to, decision, number, now)
+            elif decision.decision == "review":
+                self.engine.outbox.hurry(tx, [to])
+            self._tell(tx, inbound, to, decision, number, now)
+        if replies:
+            self._reply(inbound, to, decision, number, now)
+        return Received(number, decision)
+
+    def _destination(self, inbound: Inbound) -> str:
+        settings = self._senders.get(inbound.sender)
+        if settings is None:
+            raise UnknownSender(inbound.sender)
+        return destination(CHANNELS[settings.channel].address, inbound.address, self._region)
+
+    def _decide(self, tx: Connection, inbound: Inbound, to: str) -> Decision:
+        book = self._books.get(inbound.sender)
+        if book is None:
+            book = self._books[inbound.sender] = Rulebook(self._rules, inbound.sender, pack)
+        entries = do_not_contact.blocks_of(tx, [to]).get(to, ())
+        channel = self._senders[inbound.sender].channel
+        blocked = any(
+            entry.channel in (channel, ALL_CHANNELS) and entry.sender in (inbound.sender, ANY_SENDER)
+            for entry in entries
+        )
+        return decide(inbound.text, book, blocked_now=blocked, headers=inbound.headers)
+
+    def _keep(
+        self, tx: Connection, inbound: Inbound, to: str, decision: Decision, now: Instant, reply: str | None
+    ) -> int:
+        row = {
+            "sender": inbound.sender,
+            "destination": to,
+            "text": inbound.text,
+            "at": now if inbound.at is None else min(inbound.at, now),
+            "normalised": decision.normalised,
+            "decision": decision.decision,
+            "keyword": decision.keyword,
+            "level": decision.level,
+            "why": decision.why,
+            "key": inbound.key,
+            "reply": reply,
+            "review_due_at": now + REVIEW_HOURS * HOUR if decision.decision == "review" else None,
+        }
+        done = tx.execute(insert(INBOUND).values(**row))
+        assert done.inserted_primary_key is not None
+        return int(done.inserted_primary_key[0])
+
+    def _act(self, tx: Connection, inbound: Inbound, to: str, decision: Decision, number: int, now: Instant) -> None:
+        entry = self._entry(inbound.sender, to, decision.level)
+        source = f"keyword {decision.keyword}"
+        statements = self.engine.store.statements
+        if decision.decision == "block":
+            evidence = {
+                "inbound": number, "text": inbound.text, "normalised": decision.normalised, "keyword": decision.keyword,
+                "sender": inbound.sender, "why": decision.why,
+            }  # fmt: skip
+            do_not_contact.add(tx, statements, [(*entry, "everything")], source, None, now, evidence)
+        else:
+            do_not_contact.remove(tx, statements, [(*entry, "everything")], source, decision.why, now)
+        self.engine.outbox.hurry(tx, [to])
+
+    def _entry(self, sender: str, to: str, level: Level | None) -> tuple[str, str, str]:
+        """Any sender: nothing more to this address at all. This sender: nothing more from the one answered."""
+        if level == "this_sender":
+            return to, self._senders[sender].channel, sender
+        return to, ALL_CHANNELS, ANY_SENDER
+
+    def _tell(self, tx: Connection, inbound: Inbound, to: str, decision: Decision, number: int, now: Instant) -> None:
+        """Tell the contacts who have this address, and their journeys."""
+        channel = self._senders[inbound.sender].channel
+        events = []
+        for contact in contacts_at(tx, to):
+            if decision.decision in ("block", "unblock"):
+                name = OPTED_OUT if decision.decision == "block" else OPTED_IN
+                data = {"channel": channel, "sender": inbound.sender, "keyword": decision.keyword}
+                events.append(Incoming(name, contact, data=data, at=inbound.at))
+            if not decision.ends_here:
+                data = {"text": inbound.text, "sender": inbound.sender}
+                events.append(Incoming(REPLIED, contact, data=data, at=inbound.at))
+        self.engine.host.learn(tx, events, now)
+
+    def _reply(self, inbound: Inbound, to: str, decision: Decision, number: int, now: Instant) -> None:
+        assert decision.reply is not None
+        assert self._hand_over is not None
+        key = MessageKey(0, number)  # no journey's: the answer to what came in under this number
+        settings = self._senders[inbound.sender]
+        parts = {"text": decision.reply}
+        if settings.channel == "email":
+            parts["subject"] = "Your message"
+        outgoing = Outgoing(
+            key, settings.channel, inbound.sender, settings, to, parts, message_id(key, inbound.sender), now
+        )
+        outcome = self._hand_over(outgoing)
+        state = "sent" if isinstance(outcome, Accepted) else f"not sent: {outcome.why}"
+        with self.engine.store.write() as tx:
+            tx.execute(update(INBOUND).where(INBOUND.c.id == number).values(reply=state))
+
+    # --- reviews
+
+    def reviews(self) -> list[Review]:
+        """The answers that wait for a person, the most urgent first."""
+        with self.engine.store.read() as tx:
+            rows = tx.execute(
+                select(*(INBOUND.c[name] for name in _COLUMNS))
+                .where(INBOUND.c.review_due_at.is_not(None))
+                .order_by(INBOUND.c.review_due_at, INBOUND.c.id)
+            )
+            return [Review(*row) for row in rows]
+
+    def settle(self, number: int, opts_out: bool, who: str, now: Instant) -> bool:
+        """A review is decided: block the address, or let what was held go on. Whether it was still open."""
+        with self.engine.host.transaction() as tx:
+            row = tx.execute(
+                select(*(INBOUND.c[name] for name in (*_COLUMNS, "level")))
+                .where(INBOUND.c.id == number, INBOUND.c.review_due_at.is_not(None))
+            ).first()  # fmt: skip
+            if row is None:
+                return False
+            decided = "block" if opts_out else "none"
+            tx.execute(
+                update(INBOUND).where(INBOUND.c.id == number)
+                .values(review_due_at=None, reviewed_at=now, reviewed=f"{decided}, by {who}")
+            )  # fmt: skip
+            if opts_out:
+                entry = self._entry(row.sender, row.destination, row.level)
+                evidence = {"inbound": number, "text": row.text, "sender": row.sender, "decided_by": who}
+                do_not_contact.add(
+                    tx, self.engine.store.statements, [(*entry, "everything")], "an answer, read as an opt-out", None,
+                    now, evidence,
+                )  # fmt: skip
+                data = {"channel": self._senders[row.sender].channel, "sender": row.sender, "keyword": row.keyword}
+                events = [Incoming(OPTED_OUT, contact, data=data) for contact in contacts_at(tx, row.destination)]
+                self.engine.host.learn(tx, events, now)
+            self.engine.outbox.hurry(tx, [row.destination])
+            return True
+
+    def next_due(self) -> Instant | None:
+        """When the next review is overdue; None where none is open."""
+        with self.engine.store.read() as tx:
+            due_at: Instant | None = tx.scalar(
+                select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None))
+            )
+            return due_at
+
+    def settle_overdue(self, now: Instant) -> int:
+        """Answers nobody read in time count as opt-outs; how many there were."""
+        overdue = [review.number for review in self.reviews() if review.due_at <= now]
+        return sum(self.settle(number, opts_out=True, who="time", now=now) for number in overdue)
+
+
+def inbox_of(engine: Engine, project: Project) -> Inbox:
+    """The inbox of a project, its rules' replies going out through the project's connectors."""
+    return Inbox(engine, project.senders or {}, project.opt_out.keywords, project.region, _hand_over)
+
+
+def _hand_over(outgoing: Outgoing) -> Outcome:
+    try:
+        connector = connect(outgoing.settings)
+    except NoConnector as error:
+        return Refused(str(error), final=True)
+    try:
+        ((_, outcome),) = connector.send([outgoing])
+    finally:
+        connector.close()
+    return outcome
+
+
+def contacts_at(tx: Connection, to: str) -> list[str]:
+    """The contacts (by their own ids) who have an address; several may share one."""
+    has_it = (
+        and_(CONTACT.c.email.is_not(None), func.lower(CONTACT.c.email) == to) if "@" in to else CONTACT.c.phone == to
+    )
+    return list(tx.scalars(select(CONTACT.c.key).where(has_it).order_by(CONTACT.c.id)))
