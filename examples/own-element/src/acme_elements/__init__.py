@@ -1,0 +1,1 @@
+"""Elements of our own: one file for each word that flows write in `type:`."""
