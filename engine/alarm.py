@@ -34,6 +34,8 @@ class Alarm:
         self._failed = failed
         self._woken = threading.Event()
         self._working = threading.Lock()
+        self._arming = threading.Lock()
+        self._stopping = False
         self._scheduler = BackgroundScheduler(timezone=UTC)
 
     def start(self) -> None:
@@ -51,6 +53,9 @@ class Alarm:
 
     def stop(self) -> None:
         """Let the run that is on come to its end, then stop. Not to be called from a signal handler."""
+        with self._arming:
+            self._stopping = True
+        # It waits for the run that is on with its own locks held: that run must not arm it any more.
         self._scheduler.shutdown(wait=True)
 
     def _run(self) -> None:
@@ -77,7 +82,9 @@ class Alarm:
 
     def _arm(self, at: Instant) -> None:
         heartbeat = self._clock.now() + HEARTBEAT_SECONDS * 1000
-        self._scheduler.modify_job(_JOB, next_run_time=self._moment(min(at, heartbeat)))
+        with self._arming:
+            if not self._stopping:
+                self._scheduler.modify_job(_JOB, next_run_time=self._moment(min(at, heartbeat)))
 
     @staticmethod
     def _moment(at: Instant) -> datetime:

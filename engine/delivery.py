@@ -32,9 +32,12 @@ MINUTE = 60_000
 BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
 """How long to wait after each refusal that may pass; after the last, the message has failed."""
 
-FEWEST, MOST = 5, 500
+IN_HAND_SECONDS = 0.1
+"""How much of a sender's time may be in hand at once. What is in hand cannot be called back, and after a
+crash nobody knows of it; so it is little."""
+
+FEWEST, MOST = 1, 200
 RECORD_EVERY = 50
-RECORD_AFTER_SECONDS = 0.1
 LOOK_AGAIN_SECONDS = 30.0
 NOT_TAKEN_SECONDS = 1.0
 
@@ -42,7 +45,7 @@ log = structlog.get_logger()
 
 
 class Pace:
-    """A sender's `rate`: how many messages may go now, saving up a second's worth at most.
+    """A sender's `rate`: how many messages may go now, saving up a tenth of a second's worth at most.
 
     Seconds are those of a monotonic clock.
     """
@@ -54,9 +57,9 @@ class Pace:
 
     def allows(self, now: float) -> int:
         """How many may go."""
-        self._saved = min(max(1.0, self._rate), self._saved + (now - self._at) * self._rate)
+        self._saved = min(max(1.0, self._rate * IN_HAND_SECONDS), self._saved + (now - self._at) * self._rate)
         self._at = now
-        return int(self._saved)
+        return int(self._saved + 1e-9)  # what adds up to one but for the last binary digit is one
 
     def spend(self, messages: int) -> None:
         """So many went."""
@@ -76,16 +79,18 @@ class Lane:
         self._outbox = outbox
         self._clock = clock
         self._connector = connector
-        self._a_seconds_worth = FEWEST
+        self._most_in_hand = FEWEST
+        self._recorder = _Recorder(outbox, clock)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
 
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Take messages that may go, hand them over and record what became of them; how many were looked at.
 
-        No more is taken than about a second's worth: what waits in memory cannot be called back any more.
-        When `stopping` says so, the rest goes back to the outbox untried.
+        When `stopping` says so, what was not tried yet goes back to the outbox. Outcomes that could not be recorded
+        (it raises, then) are recorded by the next call, before anything else.
         """
-        most = self._a_seconds_worth if self.pace is None else self.pace.allows(self._clock.monotonic())
+        self._recorder.record()
+        most = self._most_in_hand if self.pace is None else self.pace.allows(self._clock.monotonic())
         now = self._clock.now()
         took = self._outbox.take(self.sender, now, most) if most else Took()
         if not took.messages:
@@ -93,13 +98,14 @@ class Lane:
         taken = took.messages
         began = self._clock.monotonic()
         outgoing, failed = self._render(taken, now)
-        recorder = _Recorder(self._outbox, self._clock, failed)
-        self._hand_over(outgoing, {each.key: each.tries for each in taken}, recorder, stopping)
+        self._recorder.begin(failed)
+        self._hand_over(outgoing, {each.key: each.tries for each in taken}, stopping)
         if self.pace is not None:
             self.pace.spend(len(outgoing))
         else:
             seconds = self._clock.monotonic() - began
-            self._a_seconds_worth = max(FEWEST, min(MOST, int(len(taken) / seconds) if seconds > 0 else MOST))
+            worth = int(len(taken) / seconds * IN_HAND_SECONDS) if seconds > 0 else MOST
+            self._most_in_hand = max(FEWEST, min(MOST, worth))
         return took.looked_at
 
     def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
@@ -107,38 +113,40 @@ class Lane:
         for each in taken:
             try:
                 parts = render(each.element, each.contact, each.entry, each.values, each.flow, each.key)
+                id = message_id(each.key, each.sender)
             except CannotRender as error:
                 failed.append(Settled(each.key, FAILED, str(error)))
                 continue
-            outgoing.append(
-                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts,
-                         message_id(each.key, each.sender), now)
-            )  # fmt: skip
+            except Exception as error:  # anybody's element or template; its trouble is this message's alone
+                log.exception("a message could not be rendered", message=str(each.key), flow=each.flow)
+                failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
+                continue
+            outgoing.append(Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now))
         return outgoing, failed
 
     def _hand_over(
         self,
         outgoing: Sequence[Outgoing],
         tries: Mapping[MessageKey, int],
-        recorder: _Recorder,
         stopping: Callable[[], bool],
     ) -> None:
         left = [each.key for each in reversed(outgoing)]
-        failed = True
+        in_hand = True
         try:
             for key, outcome in self._connector.send(outgoing):
-                assert left.pop() == key, "a connector answers in the order asked"
-                recorder.note(self._settled(key, outcome, tries[key]))
+                assert left[-1] == key, "a connector answers in the order asked"
+                left.pop()
+                in_hand = False
+                self._recorder.note(self._settled(key, outcome, tries[key]))
                 if stopping():
                     break
-            failed = False
+                in_hand = True
         finally:
             now = self._clock.now()
-            if failed and left:
-                recorder.note(self._unknown(left.pop(), "the connector failed while it had it in hand", now))
-            for key in left:
-                recorder.note(Settled(key, QUEUED, "not tried yet", due_at=now))
-            recorder.record()
+            rest = [Settled(key, QUEUED, "not tried yet", due_at=now) for key in left]
+            if in_hand and left:
+                rest[-1] = self._unknown(left[-1], "the connector failed while it had it in hand", now)
+            self._recorder.record(rest)
 
     def _settled(self, key: MessageKey, outcome: Outcome, tries: int) -> Settled:
         now = self._clock.now()
@@ -173,20 +181,26 @@ class Lane:
 
 
 class _Recorder:
-    """Records outcomes soon, but not one by one: what is not recorded at a crash counts as unknown."""
+    """Records outcomes soon, but not one by one: what is not recorded at a crash counts as unknown. What could not
+    be recorded is kept for the next time."""
 
-    def __init__(self, outbox: Outbox, clock: Clock, outcomes: list[Settled]) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
         self._outbox = outbox
         self._clock = clock
-        self._outcomes = outcomes
+        self._outcomes: list[Settled] = []
         self._since = clock.monotonic()
+
+    def begin(self, outcomes: Sequence[Settled]) -> None:
+        self._outcomes.extend(outcomes)
+        self._since = self._clock.monotonic()
 
     def note(self, outcome: Settled) -> None:
         self._outcomes.append(outcome)
-        if len(self._outcomes) >= RECORD_EVERY or self._clock.monotonic() - self._since > RECORD_AFTER_SECONDS:
+        if len(self._outcomes) >= RECORD_EVERY or self._clock.monotonic() - self._since > IN_HAND_SECONDS:
             self.record()
 
-    def record(self) -> None:
+    def record(self, more: Sequence[Settled] = ()) -> None:
+        self._outcomes.extend(more)
         self._outbox.settle(self._outcomes, self._clock.now())
         self._outcomes = []
         self._since = self._clock.monotonic()

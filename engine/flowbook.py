@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
@@ -21,40 +22,86 @@ PAUSED = "paused"  # nobody enters, journeys stand still
 FINISHING = "finishing"  # nobody enters, journeys go on to their end
 STOPPED = "stopped"  # nobody enters, nobody is inside
 
+NOTING = "noting "
+"""Before the number of a flow: the switch that says that those in its segment are still being noted, and how far
+that came. Until it is done nobody enters."""
+
+_CHANGES = select(SWITCH.c.number).where(SWITCH.c.name == "flows")
+
 
 class FlowGone(Exception):
     """A stored version of a flow cannot be loaded any more; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The published flows as they were at one time, `at` counting their changes."""
+
+    at: int
+    live: LiveFlows
+    number: dict[str, int]
+    name: dict[int, str]
+    state: dict[str, str]
+
+
 class Flowbook:
     """Flows by version, and the published ones. Read again only when the database says they changed.
 
-    One per host, used inside its transactions.
+    One per host, refreshed in its transactions. Threads share it: what it holds is replaced whole, and never by
+    something older, which a reader may see that began before another thread's change.
     """
 
     def __init__(self, catalogue: Mapping[str, type[Element]]) -> None:
         self._catalogue = catalogue
         self._versions: dict[int, Flow] = {}
-        self._seen = -1
-        self.live = LiveFlows.of(())
-        self.number: dict[str, int] = {}
-        self.name: dict[int, str] = {}
-        self.state: dict[str, str] = {}
+        self._page = _Page(-1, LiveFlows.of(()), {}, {}, {})
+
+    @property
+    def live(self) -> LiveFlows:
+        """The published flows."""
+        return self._page.live
+
+    @property
+    def number(self) -> dict[str, int]:
+        """Flow id -> the flow's number in the database."""
+        return self._page.number
+
+    @property
+    def name(self) -> dict[int, str]:
+        """The other way."""
+        return self._page.name
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Flow id -> `live`, `paused`, `finishing` or `stopped`."""
+        return self._page.state
 
     def refresh(self, tx: Connection) -> None:
-        """Read the published flows again if they changed since."""
-        now = int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "flows")) or 0)
-        if now == self._seen:
+        """Read the published flows again if they changed since. Raises FlowGone."""
+        changes = int(tx.scalar(_CHANGES) or 0)
+        if changes <= self._page.at:
             return
         rows = list(tx.execute(select(FLOW.c.number, FLOW.c.id, FLOW.c.version, FLOW.c.state)))
-        self.number = {id: number for number, id, _, _ in rows}
-        self.name = {number: id for number, id, _, _ in rows}
-        self.state = {id: state for _, id, _, state in rows}
-        self.live = LiveFlows.of(
-            LiveFlow(self.version(tx, version), version, enters=state == LIVE, moves=state != PAUSED)
-            for _, _, version, state in rows
+        noting = set(tx.scalars(select(SWITCH.c.name).where(SWITCH.c.name.startswith(NOTING))))
+        live = LiveFlows.of(
+            LiveFlow(
+                self.version(tx, version),
+                version,
+                enters=state == LIVE and f"{NOTING}{number}" not in noting,
+                moves=state != PAUSED,
+                watches=state in (LIVE, PAUSED),
+            )
+            for number, _, version, state in rows
         )
-        self._seen = now
+        page = _Page(
+            changes,
+            live,
+            {id: number for number, id, _, _ in rows},
+            {number: id for number, id, _, _ in rows},
+            {id: state for _, id, _, state in rows},
+        )
+        if page.at > self._page.at:
+            self._page = page
 
     def keep(self, version: int, flow: Flow) -> None:
         """A version that was just committed, as it was loaded: it need not be loaded again from what was stored."""

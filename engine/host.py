@@ -8,21 +8,35 @@ all. `now` is always an argument.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from tactful.elements.contract import NOTHING, Contact, Element, Event, Instant, MessageKey, Settings
+from tactful.elements.contract import (
+    CONTACT_CHANGED,
+    NOTHING,
+    Contact,
+    Element,
+    Event,
+    Instant,
+    Message,
+    MessageKey,
+    Settings,
+)
 from tactful.engine.flowbook import Flowbook
+from tactful.engine.interpreter import LATEST, REMOVED
 from tactful.engine.optout.do_not_contact import resolve
+from tactful.engine.rules.matching import OUTCOMES
+from tactful.engine.rules.receipts import SENT, MessageStand, received_state
 from tactful.engine.rules.turn import (
     Delta,
     Enter,
     Happened,
     LogNeeded,
+    Outcome,
     Running,
     Situation,
     Stimulus,
@@ -32,7 +46,7 @@ from tactful.engine.rules.turn import (
 )
 from tactful.engine.store import reading, rows
 from tactful.engine.store.database import Store
-from tactful.engine.store.statements import EVENT, JOURNEY, MESSAGE
+from tactful.engine.store.statements import EVENT, JOURNEY
 from tactful.engine.store.writing import Writer
 
 REPLIED = "replied"
@@ -110,21 +124,28 @@ class Host:
         told: list[Told] = []
         for start in range(0, len(events), BATCH):
             with self.transaction() as tx:
-                told.extend(self._learn(tx, events[start : start + BATCH], now))
+                told.extend(self.learn(tx, events[start : start + BATCH], now))
         return told
 
-    def _learn(self, tx: Connection, events: Sequence[Incoming], now: Instant) -> list[Told]:
+    def learn(self, tx: Connection, events: Sequence[Incoming], now: Instant) -> list[Told]:
+        """Learn a batch of events in an open transaction."""
         known = reading.contacts_by_key(tx, {each.contact for each in events if each.contact is not None})
-        of_messages = self._contacts_of(tx, {each.message for each in events if each.message is not None})
+        messages = reading.stands(tx, {each.message.journey for each in events if each.message is not None})
         answered = self._answered(tx, known, events)
-        seen = self._keys_seen(tx, {each.key for each in events if each.key is not None})
+        seen = reading.keys_seen(tx, {each.key for each in events if each.key is not None})
         next_id = reading.newest(tx, EVENT.c.id) + 1
-        told, new, stimuli = [], [], defaultdict(list)
+        told: list[Told] = []
+        new: list[tuple[Any, ...]] = []
+        received: list[tuple[Any, ...]] = []
+        stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         for each in events:
             if each.key is not None and each.key in seen:
                 told.append(Told("known"))
                 continue
-            contact, why = _whose(each, known, of_messages)
+            data, why = _written(each)
+            contact = None
+            if why is None:
+                contact, why = _whose(each, known, messages)
             if contact is None:
                 told.append(Told("refused", why))
                 continue
@@ -134,19 +155,19 @@ class Host:
             message = each.message
             if message is None and each.name == REPLIED:
                 message = _newest_of(answered.get(contact, ()), each.data.get("sender"))
-            event = Event(each.name, at, each.data or NOTHING, message, next_id)
+            if message is not None and message in messages and (state := received_state(each.name, messages[message])):
+                stand = messages[message]
+                received.append((state, stand.taken_at, *message))
+                if stand.state != SENT:
+                    sent = Message(message.step, state, stand.taken_at)
+                    stimuli[contact].append(Outcome(message, stand.element, sent))
+                messages[message] = replace(stand, state=state)
+            stimuli[contact].append(Happened(Event(each.name, at, each.data or NOTHING, message, next_id)))
+            new.append((next_id, contact, each.name, at, now, data, *(message or (None, None)), 0, each.key))
             next_id += 1
-            new.append((event, contact, each.key))
-            stimuli[contact].append(Happened(event))
             told.append(Told("learnt"))
-        self.store.statements.add_events.run(
-            tx,
-            [
-                (event.id, contact, event.name, event.at, now, rows.to_json(dict(event.data)) if event.data else None,
-                 *(event.message or (None, None)), 0, key)
-                for event, contact, key in new
-            ],
-        )  # fmt: skip
+        self.store.statements.add_events.run(tx, new)
+        self.store.statements.receive_messages.run(tx, received)
         self.take_turns(tx, stimuli, now)
         return told
 
@@ -160,22 +181,6 @@ class Host:
             if each.name == REPLIED and each.message is None and each.contact is not None and each.contact in known
         }
         return reading.sent_by_active(tx, list(numbers)) if numbers else {}
-
-    def _contacts_of(self, tx: Connection, messages: Iterable[MessageKey]) -> dict[MessageKey, int]:
-        wanted = set(messages)
-        if not wanted:
-            return {}
-        found = tx.execute(
-            select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact).where(
-                MESSAGE.c.journey.in_({key.journey for key in wanted})
-            )
-        )
-        return {key: contact for journey, step, contact in found if (key := MessageKey(journey, step)) in wanted}
-
-    def _keys_seen(self, tx: Connection, keys: set[str]) -> set[str]:
-        if not keys:
-            return set()
-        return set(tx.scalars(select(EVENT.c.key).where(EVENT.c.key.in_(keys))))
 
     # --- time
 
@@ -198,17 +203,19 @@ class Host:
         self, flow: str, contacts: Sequence[str], now: Instant, data: Mapping[str, Any] | None = None
     ) -> list[Entered]:
         """Bring contacts (by their own ids) into a flow by hand. Raises UnknownFlow."""
-        answers: list[Entered] = []
-        for start in range(0, len(contacts), BATCH):
+        once = list(dict.fromkeys(contacts))
+        answers: dict[str, Entered] = {}
+        for start in range(0, len(once), BATCH):
             with self.transaction() as tx:
                 if flow not in self.flows.live.by_id:
                     raise UnknownFlow(flow)
-                keys = contacts[start : start + BATCH]
+                keys = once[start : start + BATCH]
                 known = reading.contacts_by_key(tx, keys)
                 entry = Event("by_hand", now, data or NOTHING)
                 deltas = self.take_turns(tx, {c.number: [Enter(flow, entry)] for c in known.values()}, now)
-                answers.extend(_entered(flow, key, known.get(key), deltas) for key in keys)
-        return answers
+                answers.update((key, _entered(flow, key, known.get(key), deltas)) for key in keys)
+        # The first time a contact is named has the answer.
+        return [answers.pop(key) if key in answers else Entered(key, None, "is named twice") for key in contacts]
 
     def take_out(self, flow: str, contacts: Sequence[str], now: Instant, why: str = "taken out by hand") -> int:
         """Take contacts out of a flow, with their waiting messages; how many journeys that ended."""
@@ -217,7 +224,9 @@ class Host:
             with self.transaction() as tx:
                 known = reading.contacts_by_key(tx, contacts[start : start + BATCH])
                 deltas = self.take_turns(tx, {c.number: [TakeOut(flow, why)] for c in known.values()}, now)
-                ended += sum(len(delta.withdrawn) for delta in deltas.values())
+                ended += sum(
+                    journey.state == REMOVED for delta in deltas.values() for journey in delta.journeys.values()
+                )
         return ended
 
     # --- turns
@@ -227,6 +236,9 @@ class Host:
         if not stimuli:
             return {}
         situations = self._situations(tx, stimuli)
+        # After a send comes a wait, most often: what may have answered it already is read for all at once.
+        after_sends = [n for n, of_one in stimuli.items() if any(isinstance(each, Outcome) for each in of_one)]
+        situations |= self._with_log(tx, situations, after_sends)
         next_journey = _Counter(reading.newest(tx, JOURNEY.c.id))
         deltas: dict[int, Delta] = {}
         ask_log: list[int] = []
@@ -255,7 +267,8 @@ class Host:
         for row in journeys:
             journey = rows.read_journey(row, self.flows.name[row[2]])
             flow = self.flows.version(tx, journey.version)
-            running[journey.contact].append(Running(journey, flow, messages.get(journey.id, {})))
+            stands = row[reading.STOOD_STILL] is not None
+            running[journey.contact].append(Running(journey, flow, messages.get(journey.id, {}), stands))
         segments = [self.flows.number[live.flow.id] for live in self.flows.live.by_segment]
         members = reading.members(tx, numbers) if segments else {}
         entries = reading.entries(tx, numbers, sorted({*segments, *self._enterable(stimuli)}))
@@ -292,21 +305,47 @@ class Host:
     ) -> dict[int, Situation]:
         if not numbers:
             return {}
-        journeys = [each.journey for number in numbers for each in situations[number].running]
-        began = min((journey.entry.id for journey in journeys), default=0)
-        behind = min((journey.since for journey in journeys), default=0)
-        log = reading.log(tx, numbers, began, behind)
-        return {number: replace(situations[number], log=log.get(number, ())) for number in numbers}
+        wanted = [_log_of(situations[number]) for number in numbers if number in situations]
+        log = reading.log(tx, wanted)
+        return {number: replace(situations[number], log=log.get(number, ())) for number, _, _ in wanted}
+
+
+def _log_of(situation: Situation) -> tuple[int, int, int]:
+    """What of the log a contact's turn may want: their number, and the ids behind which events of messages and
+    their own count. (A journey that begins in the turn itself begins behind all others.)"""
+    journeys = [each.journey for each in situation.running]
+    began = min((journey.entry.id for journey in journeys), default=0)
+    behind = min((journey.since for journey in journeys), default=0)
+    return situation.contact.number, began, behind
+
+
+def _written(each: Incoming) -> tuple[str | None, str | None]:
+    """An event's data as it is kept; and why the event cannot be learnt, None where it can."""
+    if not each.name:
+        return None, "it has no name"
+    if each.name == CONTACT_CHANGED or (each.message is not None and each.name in OUTCOMES):
+        return None, f"{each.name!r} is not told: the engine knows it by itself"
+    if each.at is not None and abs(each.at) > LATEST:
+        return None, f"it happened at no time there is: {each.at}"
+    try:
+        data = rows.to_json(dict(each.data)) if each.data else None
+        for text in (each.name, each.contact, each.key, data):
+            if text is not None:
+                text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        return None, f"it cannot be written down: {error}"
+    return data, None
 
 
 def _whose(
-    each: Incoming, known: Mapping[str, Contact], of_messages: Mapping[MessageKey, int]
+    each: Incoming, known: Mapping[str, Contact], messages: Mapping[MessageKey, MessageStand]
 ) -> tuple[int | None, str | None]:
     """The number of the contact an event is about, or None and why it is nobody's."""
     if each.message is not None:
-        contact = of_messages.get(each.message)
-        if contact is None:
+        stand = messages.get(each.message)
+        if stand is None:
             return None, f"there is no message {each.message}"
+        contact = stand.contact
         if each.contact is not None and (each.contact not in known or known[each.contact].number != contact):
             return None, f"message {each.message} did not go to contact {each.contact!r}"
         return contact, None

@@ -11,8 +11,8 @@ The rules, which hold for every element:
 3. While it stays, `resume` is asked for an awaited event, `time_up` when its moment has come. Each
    answer again leaves or stays.
 4. Facts (all effects but a send) are seen by the next element of the same walk.
-5. An exit the element did not declare, a stay that nothing can end, two sends in one answer: refused
-   with `ElementError`, whoever wrote the element.
+5. An exit the element did not declare, a stay that nothing can end, two sends in one visit, a value that
+   cannot be kept: refused with `ElementError`, whoever wrote the element.
 6. A walk that never waits ends after `LONGEST_WALK` elements, and the journey with it.
 """
 
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tactful.elements.contract import (
     END,
@@ -37,12 +37,15 @@ from tactful.elements.contract import (
     Message,
     ReachGoal,
     RemoveFromDoNotContact,
+    Send,
     SendMessage,
     SetValues,
     Stay,
     UpdateContact,
     Visit,
 )
+from tactful.elements.options.channel import CHANNELS
+from tactful.elements.options.duration import Duration
 from tactful.flows.model import Flow, Node
 
 P = ParamSpec("P")
@@ -50,6 +53,9 @@ Answer = TypeVar("Answer")
 
 LONGEST_WALK = 1_000
 """Elements a journey may pass in one walk without waiting."""
+
+LATEST = 253_402_300_799_999
+"""The last moment anything may wait for: the end of the year 9999, beyond which there are no dates."""
 
 # The states of a journey. Only an active one moves.
 ACTIVE = "active"
@@ -153,19 +159,30 @@ def visit_of(flow: Flow, journey: Journey, contact: Contact, messages: Mapping[s
 
 
 def awaited(flow: Flow, visit: Visit) -> tuple[Await, ...]:
-    """What would end the stay of a journey that stands there."""
+    """What would end the stay of a journey that stands there. Raises ElementError."""
     node = flow.nodes[visit.element]
-    return _ask(node, flow, node.element.awaits, visit)
+    found: object = _ask(node, flow, node.element.awaits, visit)
+    if not (isinstance(found, tuple) and all(isinstance(each, Await) for each in found)):
+        raise _broken(node, flow, f"awaits {found!r}, which is no tuple of `Await`")
+    return found
 
 
 def zone_of(contact: Contact, fallback: str | None) -> ZoneInfo:
-    """The contact's own zone, else the flow's, else UTC."""
-    return _zone(contact.time_zone or fallback or "UTC")
+    """The contact's own zone, else the flow's, else UTC. A name that is no zone (any more) counts as none."""
+    return _zone(contact.time_zone) or _zone(fallback) or _UTC
+
+
+_UTC = ZoneInfo("UTC")
 
 
 @lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
+def _zone(name: str | None) -> ZoneInfo | None:
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # unknown, malformed, or the name of a folder
+        return None
 
 
 def _visit(
@@ -210,16 +227,16 @@ class _Walk:
         node = self._flow.nodes[element]
         self._step += 1
         self._arrived_at = self._now
-        return self._follow(node, _ask(node, self._flow, node.element.enter, self._look(node)), event=0, why=None)
+        return self._follow(node, _answer(node, self._flow, node.element.enter, self._look(node)), event=0, why=None)
 
     def go_on(self, event: Event | None, why: str | None) -> Step:
         assert self._journey.element is not None, "a journey that ended takes nothing"
         node = self._flow.nodes[self._journey.element]
         visit = self._look(node)
         if event is None:
-            answer = _ask(node, self._flow, node.element.time_up, visit)
+            answer = _answer(node, self._flow, node.element.time_up, visit)
         else:
-            answer = _ask(node, self._flow, node.element.resume, visit, event)
+            answer = _answer(node, self._flow, node.element.resume, visit, event)
         return self._follow(node, answer, event.id if event else 0, why)
 
     def _look(self, node: Node) -> Visit:
@@ -243,12 +260,14 @@ class _Walk:
             self._step += 1
             self._arrived_at = self._now
             event, why = 0, None
-            answer = _ask(node, self._flow, node.element.enter, self._look(node))
+            answer = _answer(node, self._flow, node.element.enter, self._look(node))
         return self._end(FAILED, f"passed {LONGEST_WALK} elements without waiting")
 
     def _apply(self, node: Node, effects: Iterable[Effect]) -> None:
-        sends = 0
         for effect in effects:
+            wrong = _wrong_with(effect)
+            if wrong is not None:
+                raise _broken(node, self._flow, wrong)
             match effect:
                 case UpdateContact():
                     self._contact = updated(self._contact, effect)
@@ -256,18 +275,24 @@ class _Walk:
                     self._values = {**self._values, **values}
                     continue
                 case SendMessage():
-                    sends += 1
-                case AddToDoNotContact() | RemoveFromDoNotContact() | ReachGoal():
-                    pass
-                case _:
-                    raise _broken(node, self._flow, f"caused {effect!r}, which is no effect")
+                    self._may_send(node)
             self._effects.append(Caused(self._step, node.id, effect))
-        if sends > 1:
-            raise _broken(node, self._flow, f"sent {sends} messages in one answer; one is the most")
+
+    def _may_send(self, node: Node) -> None:
+        """A message is named by its journey and step, and rendered from its element: so one a visit, by a send."""
+        if not isinstance(node.element, Send):
+            raise _broken(node, self._flow, "sent a message, but is no `Send`")
+        before = self._messages.get(node.id)
+        if (before is not None and before.step == self._step) or any(
+            caused.step == self._step and isinstance(caused.effect, SendMessage) for caused in self._effects
+        ):
+            raise _broken(node, self._flow, "sent a second message in one visit; one is the most")
 
     def _stay(self, node: Node, answer: Stay) -> Step:
         if answer.until is None and not awaited(self._flow, self._look(node)):
             raise _broken(node, self._flow, "stays, but neither until a moment nor for an event")
+        if not _is_instant(answer.until):
+            raise _broken(node, self._flow, f"stays until {answer.until!r}, which is no instant")
         return self._step_to(
             _moved(self._journey, element=node.id, step=self._step, arrived_at=self._arrived_at, due_at=answer.until,
                    values=self._values)
@@ -289,6 +314,82 @@ def _ask(node: Node, flow: Flow, question: Callable[P, Answer], *args: P.args, *
         return question(*args, **kwargs)
     except Exception as error:
         raise _broken(node, flow, f"raised {type(error).__name__}: {error}") from error
+
+
+def _answer(
+    node: Node, flow: Flow, question: Callable[P, Leave | Stay], *args: P.args, **kwargs: P.kwargs
+) -> Leave | Stay:
+    answer: object = _ask(node, flow, question, *args, **kwargs)
+    if not isinstance(answer, Leave | Stay):
+        raise _broken(node, flow, f"answered {answer!r}, which is neither `Leave` nor `Stay`")
+    effects: object = answer.effects
+    if not isinstance(effects, tuple):
+        raise _broken(node, flow, f"caused {effects!r}, which is no tuple of effects")
+    if isinstance(answer, Leave) and not _is_text(answer.by):
+        raise _broken(node, flow, f"left by {answer.by!r}, which is none of its exits")
+    return answer
+
+
+def _wrong_with(effect: object) -> str | None:
+    """What is wrong with an effect, None where nothing is: nothing may come out of an element that cannot be kept,
+    or it would stop all who are carried out together with it."""
+    try:
+        right = _can_be_kept(effect)
+    except (TypeError, AttributeError):  # no list where a list should be, and the like
+        right = False
+    if right is None:
+        return f"caused {effect!r}, which is no effect"
+    return None if right else f"caused {effect!r}, which holds what cannot be kept"
+
+
+def _can_be_kept(effect: object) -> bool | None:
+    """None for what is no effect at all."""
+    match effect:
+        case SendMessage(channel, sender, purpose, valid_for):
+            return (
+                channel in CHANNELS
+                and (sender is None or _is_text(sender))
+                and purpose in (None, "marketing", "transactional")
+                and (valid_for is None or isinstance(valid_for, Duration))
+            )
+        case AddToDoNotContact() | RemoveFromDoNotContact():
+            return (
+                (effect.channel in CHANNELS or effect.channel == "all")
+                and effect.level in ("any_sender", "this_sender")
+                and effect.covers in ("marketing", "everything")
+                and all(text is None or _is_text(text) for text in (effect.sender, effect.reason))
+            )
+        case UpdateContact(set, add_tags, remove_tags):
+            return _is_json({**set}) and all(_is_text(tag) for tag in (*add_tags, *remove_tags))
+        case SetValues(values):
+            return _is_json({**values})
+        case ReachGoal(name):
+            return _is_text(name)
+    return None
+
+
+def _is_instant(value: object) -> bool:
+    return value is None or (isinstance(value, int) and abs(value) <= LATEST)
+
+
+def _is_text(value: object) -> bool:
+    """Text that can be written down: half a surrogate pair cannot."""
+    if not isinstance(value, str):
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _is_json(value: object) -> bool:
+    match value:
+        case str():
+            return _is_text(value)
+        case None | bool() | int() | float():
+            return True
+        case list() | tuple():
+            return all(_is_json(each) for each in value)
+        case Mapping():
+            return all(_is_text(name) and _is_json(each) for name, each in value.items())
+    return False
 
 
 def _broken(node: Node, flow: Flow, what: str) -> ElementError:

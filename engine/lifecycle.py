@@ -1,7 +1,8 @@
 """The life of a flow: published, paused, resumed, stopped; and crowds on their way into one.
 
     publish ──► live ◄──resume── paused          live: entries open, journeys move
-                 │ └────pause──────▲             paused: nobody enters, journeys stand still
+                 │ └────pause──────▲             paused: nobody enters, journeys stand still;
+                 │                                       one that was finishing goes on finishing
                  ├──stop, let finish──► finishing ──(last one out)──► stopped
                  └──stop, take out────────────────────────────────► stopped
 
@@ -12,31 +13,34 @@ batches, each a transaction that remembers how far it came: a kill in the middle
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 from sqlalchemy import Connection, case, delete, func, insert, literal_column, null, select, update
 
-from tactful.elements.contract import Event, Instant
+from tactful.elements.contract import NOTHING, Event, Instant
 from tactful.elements.options.condition import Condition
 from tactful.engine.contacts import page_of_contacts, those_who
-from tactful.engine.flowbook import FINISHING, FLOW, FLOW_VERSION, LIVE, PAUSED, STOPPED
+from tactful.engine.flowbook import FINISHING, FLOW, FLOW_VERSION, LIVE, NOTING, PAUSED, STOPPED
 from tactful.engine.host import BATCH, Host, UnknownFlow
 from tactful.engine.interpreter import ACTIVE
-from tactful.engine.outbox import HELD, QUEUED
+from tactful.engine.outbox import HELD, QUEUED, STANDING
 from tactful.engine.rules.turn import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, table
+from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, one_of, table
 from tactful.engine.store.tables import EnrolmentRow, SwitchRow
 from tactful.engine.switches import flows_changed
 from tactful.flows.model import BySchedule, BySegment, Flow
 
 ENROLMENT, SWITCH = table(EnrolmentRow), table(SwitchRow)
 HOUR = 3_600_000
-STANDING = "its flow is paused"
+FINISHES = "finishes "
+"""Before the number of a paused flow: the switch that says that it was finishing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a crowd came: contacts looked at so far, of how many, entered so far, and whether all are through."""
+    """How far a crowd came: contacts looked at so far, of how many, entered so far, and whether all are through.
+    `refused` are the reasons why others of this batch did not enter, with how often."""
 
     looked: int
     total: int
     entered: int
     done: bool
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 class WrongState(Exception):
@@ -72,33 +78,42 @@ class Lifecycle:
 
     def publish(self, flow: Flow, now: Instant) -> Published:
         """Make this the version that new journeys get. Live journeys keep theirs; the rest of the file's
-        settings act on all. A flow that was stopped is live again; a paused one stays paused."""
+        settings act on all. A flow that was stopped is live again; a paused one stays paused.
+
+        Those for whom a segment holds already are noted, not entered: a flow is entered when it *starts* to hold.
+        Should that be cut short, `go_on` goes on with it, and nobody enters before."""
         with self._host.transaction() as tx:
             version = self._store_version(tx, flow, now)
-            row = tx.execute(select(FLOW.c.number, FLOW.c.version, FLOW.c.state).where(FLOW.c.id == flow.id)).first()
-            next_entry_at = next_entry(flow, now)
-            if row is None:
-                tx.execute(
-                    insert(FLOW).values(
-                        id=flow.id, version=version, state=LIVE, changed_at=now, next_entry_at=next_entry_at
-                    )
-                )
-                changed = True
-            else:
-                state = PAUSED if row.state == PAUSED else LIVE
-                changed = (row.version, row.state) != (version, state)
-                if changed:
-                    tx.execute(
-                        update(FLOW)
-                        .where(FLOW.c.number == row.number)
-                        .values(version=version, state=state, changed_at=now, next_entry_at=next_entry_at)
-                    )
+            changed = self._make_live(tx, flow, version, now)
             if changed:
                 flows_changed(tx)
         self._host.flows.keep(version, flow)
-        if changed and isinstance(flow.entry, BySegment):
-            self._note_members(flow, flow.entry.holds, now)
+        while self._note_some(now):
+            pass
         return Published(flow.id, version, changed)
+
+    def _make_live(self, tx: Connection, flow: Flow, version: int, now: Instant) -> bool:
+        """Whether that changed anything."""
+        columns = (FLOW.c.number, FLOW.c.version, FLOW.c.state, FLOW.c.next_entry_at)
+        row = tx.execute(select(*columns).where(FLOW.c.id == flow.id)).first()
+        values = {"version": version, "state": LIVE, "changed_at": now, "next_entry_at": next_entry(flow, now)}
+        if row is None:
+            done = tx.execute(insert(FLOW).values(id=flow.id, **values))
+            assert done.inserted_primary_key is not None
+            _begin_noting(tx, flow, int(done.inserted_primary_key[0]))
+            return True
+        _drop_switch(tx, f"{FINISHES}{row.number}")
+        if row.state == PAUSED:
+            values["state"] = PAUSED
+        if (row.version, row.state) == (version, values["state"]):
+            return False
+        if row.state in (LIVE, PAUSED) and _same_entry(self._host.flows.live.by_id[flow.id].flow, flow):
+            # Who is in the segment is known, and a time that is due and was not seen to yet stays due.
+            values["next_entry_at"] = row.next_entry_at
+        else:
+            _begin_noting(tx, flow, row.number)
+        tx.execute(update(FLOW).where(FLOW.c.number == row.number).values(**values))
+        return True
 
     def _store_version(self, tx: Connection, flow: Flow, now: Instant) -> int:
         found = tx.scalar(
@@ -114,28 +129,39 @@ class Lifecycle:
         assert done.inserted_primary_key is not None
         return int(done.inserted_primary_key[0])
 
-    def _note_members(self, flow: Flow, holds: Condition, now: Instant) -> None:
-        """Those for whom a segment holds already are noted, not entered: a flow is entered when it *starts* to hold."""
-        behind = 0
-        while True:
-            with self._host.transaction() as tx:
-                number = self._host.flows.number[flow.id]
-                page = page_of_contacts(tx, behind, BATCH)
-                members = {each.number for each in those_who(page, holds, flow.settings.time_zone, now)}
-                if behind == 0:
-                    tx.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.flow == number))
-                self._host.store.statements.join.run(tx, [(each, number) for each in sorted(members)])
-                if len(page) < BATCH:
-                    return
-                behind = page[-1].number
+    def _note_some(self, now: Instant) -> bool:
+        """Note the next batch of those who are in a segment already; whether there were any to look at."""
+        with self._host.transaction() as tx:
+            noting = tx.execute(select(SWITCH.c.name, SWITCH.c.number).where(SWITCH.c.name.startswith(NOTING))).first()
+            if noting is None:
+                return False
+            switch, behind = noting
+            number = int(switch.removeprefix(NOTING))
+            flow = self._host.flows.live.by_id[self._host.flows.name[number]].flow
+            assert isinstance(flow.entry, BySegment), "only segments are noted"
+            if behind == 0:
+                tx.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.flow == number))
+            page = page_of_contacts(tx, behind, BATCH)
+            members = {each.number for each in those_who(page, flow.entry.holds, flow.settings.time_zone, now)}
+            self._host.store.statements.join.run(tx, [(each, number) for each in sorted(members)])
+            if len(page) < BATCH:
+                _drop_switch(tx, switch)
+                flows_changed(tx)
+            else:
+                _set_switch(tx, switch, page[-1].number)
+            return True
 
     def pause(self, flow: str, now: Instant) -> None:
         """Nobody enters, journeys stand still, waiting messages are held. Stop rules still act."""
         with self._host.transaction() as tx:
+            finishes = self._host.flows.state.get(flow) == FINISHING
             number = self._set_state(tx, flow, PAUSED, now, {LIVE, FINISHING})
+            if finishes:
+                _set_switch(tx, f"{FINISHES}{number}", 1)
             tx.execute(
                 update(JOURNEY)
-                .where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE)
+                # Those that still stand from a pause before keep what they have in `due_after`.
+                .where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE, JOURNEY.c.stood_still.is_(None))
                 .values(stood_still=1, due_after=JOURNEY.c.due_at, due_at=null())
             )
             standing = select(JOURNEY.c.id).where(JOURNEY.c.flow == number, JOURNEY.c.stood_still.is_not(None))
@@ -146,19 +172,23 @@ class Lifecycle:
             )
 
     def resume(self, flow: str, now: Instant) -> None:
-        """Live again. Journeys are set going by `go_on`, those due longest ago first."""
+        """As it was before it was paused. Journeys are set going by `go_on`, those due longest ago first."""
         with self._host.transaction() as tx:
-            self._set_state(tx, flow, LIVE, now, {PAUSED})
+            finishes = _drop_switch(tx, f"{FINISHES}{self._number(flow)}")
+            self._set_state(tx, flow, FINISHING if finishes else LIVE, now, {PAUSED})
 
     def stop(self, flow: str, now: Instant) -> None:
         """Nobody enters any more; those inside go on to their end."""
         with self._host.transaction() as tx:
-            self._set_state(tx, flow, FINISHING, now, {LIVE, PAUSED})
+            number = self._set_state(tx, flow, FINISHING, now, {LIVE, PAUSED})
+            _drop_switch(tx, f"{FINISHES}{number}")
 
     def take_all_out(self, flow: str, now: Instant, most: int = BATCH) -> int:
-        """Take the next batch of contacts out of a flow that is finishing; how many. 0: it is stopped now."""
+        """Take the next batch of contacts out of a flow that is finishing; how many. 0: it is stopped now. Raises
+        WrongState where it was published again meanwhile."""
         with self._host.transaction() as tx:
             number = self._number(flow)
+            self._must_be(flow, {FINISHING, STOPPED})
             inside = list(
                 tx.scalars(
                     select(JOURNEY.c.contact)
@@ -180,19 +210,25 @@ class Lifecycle:
 
     def _set_state(self, tx: Connection, flow: str, state: str, now: Instant, allowed: set[str]) -> int:
         number = self._number(flow)
-        is_now = self._host.flows.state[flow]
-        if is_now not in allowed:
-            raise WrongState(f"flow {flow} is {is_now}; only one that is {' or '.join(sorted(allowed))} can do that")
+        self._must_be(flow, allowed)
         tx.execute(update(FLOW).where(FLOW.c.number == number).values(state=state, changed_at=now))
         flows_changed(tx)
         return number
 
+    def _must_be(self, flow: str, allowed: set[str]) -> None:
+        is_now = self._host.flows.state[flow]
+        if is_now not in allowed:
+            raise WrongState(f"flow {flow} is {is_now}; only one that is {' or '.join(sorted(allowed))} can do that")
+
     # --- crowds
 
-    def begin_enrolment(self, flow: str, audience: Condition | None, now: Instant) -> int:
-        """A crowd sets out: every contact for whom the audience holds. `go_on_enrolling` brings them in."""
+    def begin_enrolment(
+        self, flow: str, audience: Condition | None, now: Instant, data: Mapping[str, Any] | None = None
+    ) -> int:
+        """A crowd sets out: every contact for whom the audience holds. `go_on_enrolling` brings them in. `data` is
+        what `entry.` knows. Raises UnknownFlow."""
         with self._host.transaction() as tx:
-            return self._begin_enrolment(tx, flow, audience, Event("by_hand", now))
+            return self._begin_enrolment(tx, flow, audience, Event("by_hand", now, data or NOTHING))
 
     def _begin_enrolment(self, tx: Connection, flow: str, audience: Condition | None, entry: Event) -> int:
         values = {"flow": self._number(flow), "audience": audience and str(audience), "begun_at": entry.at}
@@ -201,12 +237,14 @@ class Lifecycle:
         return int(done.inserted_primary_key[0])
 
     def go_on_enrolling(self, enrolment: int, now: Instant, most: int = BATCH) -> Progress:
-        """Bring in the next batch of a crowd. The enrolment is gone once all are through."""
+        """Bring in the next batch of a crowd. The enrolment is gone once all are through. Raises WrongState where
+        the flow is paused: the crowd stands still with it."""
         with self._host.transaction() as tx:
             row = tx.execute(select(ENROLMENT).where(ENROLMENT.c.id == enrolment)).first()
             if row is None:
                 return Progress(0, 0, 0, done=True)
             flow = self._host.flows.name[row.flow]
+            self._must_be(flow, {LIVE, FINISHING, STOPPED})
             settings = self._host.flows.live.by_id[flow].flow.settings
             page = page_of_contacts(tx, row.behind, most)
             audience = Condition.parse(row.audience) if row.audience else None
@@ -221,15 +259,18 @@ class Lifecycle:
                 tx.execute(delete(ENROLMENT).where(ENROLMENT.c.id == enrolment))
             else:
                 tx.execute(update(ENROLMENT).where(ENROLMENT.c.id == enrolment).values(behind=behind, entered=entered))
-            return Progress(behind, total, entered, done)
+            refused = Counter(why for delta in deltas.values() for id, why in delta.refused if id == flow)
+            return Progress(behind, total, entered, done, refused)
 
     # --- what the daemon does between timers
 
     def go_on(self, now: Instant) -> bool:
-        """Do the next piece of what is under way: schedules that are due, crowds, flows that were resumed or
-        are finishing, the hourly look at conditions that change with time. Whether there was anything."""
+        """Do the next piece of what is under way: segments to be noted, schedules that are due, crowds, flows that
+        were resumed or are finishing, the hourly look at conditions that change with time. Whether there was
+        anything."""
         return (
-            self._start_schedules(now)
+            self._note_some(now)
+            or self._start_schedules(now)
             or self._enrol_some(now)
             or self._set_going(now)
             or self._close_finished(now)
@@ -264,10 +305,17 @@ class Lifecycle:
 
     def _enrol_some(self, now: Instant) -> bool:
         with self._host.store.read() as tx:
-            enrolment = tx.scalar(select(func.min(ENROLMENT.c.id)))
+            enrolment = tx.scalar(
+                select(func.min(ENROLMENT.c.id))
+                .join(FLOW, FLOW.c.number == ENROLMENT.c.flow)
+                .where(FLOW.c.state != PAUSED)
+            )
         if enrolment is None:
             return False
-        self.go_on_enrolling(enrolment, now)
+        try:
+            self.go_on_enrolling(enrolment, now)
+        except WrongState:  # paused a moment ago
+            return False
         return True
 
     def _set_going(self, now: Instant) -> bool:
@@ -286,7 +334,7 @@ class Lifecycle:
             ids = [row.id for row in standing]
             tx.execute(
                 update(JOURNEY)
-                .where(JOURNEY.c.id.in_(ids))
+                .where(one_of(JOURNEY.c.id, ids))
                 .values(
                     stood_still=null(),
                     due_at=case((JOURNEY.c.state == ACTIVE, JOURNEY.c.due_after), else_=null()),
@@ -295,7 +343,7 @@ class Lifecycle:
             )
             tx.execute(
                 update(MESSAGE)
-                .where(MESSAGE.c.journey.in_(ids), MESSAGE.c.state == HELD, MESSAGE.c.due_at.is_(None))
+                .where(one_of(MESSAGE.c.journey, ids), MESSAGE.c.state == HELD, MESSAGE.c.due_at.is_(None))
                 .values(state=QUEUED, due_at=literal_column(str(now)), why=null())
             )
             look: list[Stimulus] = [LookAgain()]
@@ -337,6 +385,29 @@ class Lifecycle:
 def _set_switch(tx: Connection, name: str, number: int) -> None:
     if tx.execute(update(SWITCH).where(SWITCH.c.name == name).values(number=number)).rowcount == 0:
         tx.execute(insert(SWITCH).values(name=name, number=number))
+
+
+def _begin_noting(tx: Connection, flow: Flow, number: int) -> None:
+    """Those who are in its segment already are to be noted (`_note_some`), and nobody enters before."""
+    if isinstance(flow.entry, BySegment):
+        _set_switch(tx, f"{NOTING}{number}", 0)
+    else:
+        _drop_switch(tx, f"{NOTING}{number}")
+
+
+def _drop_switch(tx: Connection, name: str) -> bool:
+    return tx.execute(delete(SWITCH).where(SWITCH.c.name == name)).rowcount > 0
+
+
+def _same_entry(one: Flow, other: Flow) -> bool:
+    """Whether two versions bring in the same people at the same times."""
+    same_zone = one.settings.time_zone == other.settings.time_zone
+    match one.entry, other.entry:
+        case BySegment(first), BySegment(second):
+            return same_zone and first == second
+        case BySchedule(first_cron), BySchedule(second_cron):
+            return same_zone and first_cron == second_cron
+    return False
 
 
 def _changes_with_time(flow: Flow) -> bool:

@@ -2,10 +2,12 @@
 
 The states of a message:
 
-    queued ──► sending ──► sent ──► delivered      held: queued, but not before a time
+    queued ──► sending ──► sent ──► delivered      held: queued, but not before a time, or its flow is paused
       │ ▲         │  └──► failed                   unknown: handed over, and nobody knows the outcome
       ▼ │         ▼                                suppressed, expired, withdrawn: never handed over
-     held      unknown
+     held      unknown                             failed also: nobody to send it by
+
+An `unknown` message, and one that is `sending`, becomes sent (delivered) by a receipt that comes for it.
 
 `take` is where the promise is kept: in one transaction it reads the Do Not Contact list, asks
 `permission`, and marks what may go as `sending`. A block that commits before is seen; one that commits
@@ -16,32 +18,36 @@ anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
 from tactful.engine.addresses import address_of, destination_of
-from tactful.engine.host import Host
+from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE, zone_of
-from tactful.engine.optout.do_not_contact import blocks_of
-from tactful.engine.rules import turn
+from tactful.engine.optout.do_not_contact import blocks_of, under_review
+from tactful.engine.rules import receipts, turn
 from tactful.engine.rules.permission import Expire, Hold, Limit, Request, Send, Suppress, Verdict, permission
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING
+from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING, Query, among, as_list, one_of
 from tactful.engine.switches import halted
 
 SENDING = "sending"
-SENT = "sent"
+SENT, DELIVERED = receipts.SENT, receipts.DELIVERED
 FAILED = "failed"
 UNKNOWN = "unknown"
 QUEUED = "queued"
 HELD = "held"
 SUPPRESSED = "suppressed"
 EXPIRED = "expired"
+WITHDRAWN = "withdrawn"
+
+STANDING = "its flow is paused"
+"""Why a message is held that waits for no time: it goes on with its journey."""
 
 LONGEST_LIMIT_DAYS = 400
 """How far back the messages of a contact are counted for limits; longer limits are refused on loading."""
@@ -95,6 +101,27 @@ _COLUMNS = [MESSAGE.c[n] for n in (
 )]  # fmt: skip
 
 
+_taken = Query(
+    select(
+        *(MESSAGE.c[n] for n in (
+            "journey", "step", "contact", "element", "state", "unknowns", "sent_at", "provider_id",
+        )),
+        JOURNEY.c.state.label("journey_state"),
+        JOURNEY.c.stood_still,
+    )
+    .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
+    .where(among(MESSAGE.c.journey, bindparam("journeys"))),
+    "journeys",
+)  # fmt: skip
+_due = Query(
+    select(*_COLUMNS)
+    .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"))
+    .order_by(MESSAGE.c.due_at)
+    .limit(bindparam("most")),
+    "by", "now", "most",
+)  # fmt: skip
+
+
 class Outbox:
     """The outbox of a host. `limits` are the project's, over all flows."""
 
@@ -104,26 +131,21 @@ class Outbox:
 
     def take(self, sender: str, now: Instant, most: int) -> Took:
         """Take up to `most` messages of a sender that are due and may go. Those that may not are held,
-        suppressed or expired in the same transaction, and their journeys moved on."""
+        suppressed or expired in the same transaction, and their journeys moved on. Where any moved on, nothing is
+        taken this time: what follows may block or withdraw what else is due."""
         with self._host.transaction() as tx:
             return Took() if halted(tx) else self._take(tx, sender, now, most)
 
     def _take(self, tx: Connection, sender: str, now: Instant, most: int) -> Took:
-        due = list(
-            tx.execute(
-                select(*_COLUMNS)
-                .where(MESSAGE.c.sender == sender, MESSAGE.c.due_at <= now)
-                .order_by(MESSAGE.c.due_at)
-                .limit(most)
-            )
-        )
+        due = _due.rows(tx, sender, now, most)
         if not due:
             return Took()
         contacts = reading.contacts(tx, {row.contact for row in due})
         journeys = self._journeys(tx, [row.journey for row in due])
         destinations = {row: destination_of(contacts[row.contact], row.channel) for row in due}
-        blocks = blocks_of(tx, {each for each in destinations.values() if each is not None})
-        sent = self._sent(tx, contacts, now) if self.limits else {}
+        addresses = {each for each in destinations.values() if each is not None}
+        blocks, reviews = blocks_of(tx, addresses), under_review(tx, addresses)
+        sent = recent_sends(tx, contacts, now) if self.limits else {}
         taken: list[Taken] = []
         going: list[tuple[Any, ...]] = []
         said: list[tuple[Any, Verdict]] = []
@@ -134,7 +156,7 @@ class Outbox:
             zone = zone_of(contact, settings.time_zone)
             verdict = permission(
                 request, blocks.get(request.destination or "", ()), sent.get(row.contact, ()), settings.quiet_hours,
-                self.limits, now, zone,
+                self.limits, now, zone, reviews.get(request.destination or ""),
             )  # fmt: skip
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
@@ -150,8 +172,9 @@ class Outbox:
                 Taken(MessageKey(row.journey, row.step), journey.flow, element, row.channel, row.sender, address,
                       contact, journey.entry, journey.values, settings, row.purpose, row.tries + 1, row.unknowns)
             )  # fmt: skip
+        if self._refuse(tx, said, now):
+            return Took((), len(due))
         self._host.store.statements.take_messages.run(tx, going)
-        self._refuse(tx, said, now)
         return Took(taken, len(due))
 
     def _settings(self, flow: str, as_it_began: Settings) -> Settings:
@@ -159,35 +182,12 @@ class Outbox:
         return live.flow.settings if live else as_it_began
 
     def _journeys(self, tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
-        found = tx.execute(select(*reading.JOURNEY_COLUMNS).where(JOURNEY.c.id.in_(ids)))
-        return {
-            row.id: (
-                rows.read_journey(row, self._host.flows.name[row.flow]),
-                self._host.flows.version(tx, row.version),
-            )
-            for row in found
-        }
+        name = self._host.flows.name
+        journeys = [rows.read_journey(row, name[row[2]]) for row in reading.journeys(tx, ids)]
+        return {journey.id: (journey, self._host.flows.version(tx, journey.version)) for journey in journeys}
 
-    def _sent(self, tx: Connection, contacts: Mapping[int, Contact], now: Instant) -> dict[int, list[Instant]]:
-        """For each contact, when marketing messages went out to them lately, over all flows."""
-        since = now - LONGEST_LIMIT_DAYS * 86_400_000
-        found = tx.execute(
-            select(JOURNEY.c.contact, MESSAGE.c.taken_at)
-            .join(MESSAGE, MESSAGE.c.journey == JOURNEY.c.id)
-            .where(
-                JOURNEY.c.contact.in_(contacts),
-                MESSAGE.c.purpose == "marketing",
-                MESSAGE.c.state.in_((SENDING, SENT, "delivered", UNKNOWN)),
-                MESSAGE.c.taken_at > since,
-            )
-            .order_by(MESSAGE.c.taken_at)
-        )
-        sent: dict[int, list[Instant]] = defaultdict(list)
-        for contact, at in found:
-            sent[contact].append(at)
-        return sent
-
-    def _refuse(self, tx: Connection, said: Sequence[tuple[Any, Verdict]], now: Instant) -> None:
+    def _refuse(self, tx: Connection, said: Sequence[tuple[Any, Verdict]], now: Instant) -> bool:
+        """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[turn.Stimulus]] = defaultdict(list)
         for row, verdict in said:
@@ -201,37 +201,33 @@ class Outbox:
             stimuli[row.contact].append(turn.Outcome(key, row.element, Message(row.step, state, None), why))
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
+        return bool(stimuli)
 
     # --- afterwards
 
     def settle(self, outcomes: Sequence[Settled], now: Instant) -> None:
         """Record what became of taken messages, and move their journeys on. An outcome of a message that is
-        not `sending` or `unknown` any more is passed over: it was settled before."""
-        if not outcomes:
-            return
-        with self._host.transaction() as tx:
-            self._settle(tx, outcomes, now)
+        not `sending` or `unknown` any more is passed over: it was settled before, or a receipt said more."""
+        for start in range(0, len(outcomes), BATCH):
+            with self._host.transaction() as tx:
+                self._settle(tx, outcomes[start : start + BATCH], now)
 
     def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant) -> None:
-        found = tx.execute(
-            select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact, MESSAGE.c.element, MESSAGE.c.state,
-                   MESSAGE.c.unknowns, MESSAGE.c.taken_at, JOURNEY.c.state.label("journey_state"))
-            .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
-            .where(MESSAGE.c.journey.in_([each.key.journey for each in outcomes]))
-        )  # fmt: skip
+        found = _taken.rows(tx, as_list(each.key.journey for each in outcomes))
         messages = {MessageKey(row.journey, row.step): row for row in found}
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[turn.Stimulus]] = defaultdict(list)
         for each in outcomes:
-            row = messages[each.key]
-            if row.state not in (SENDING, UNKNOWN):
+            row = messages.pop(each.key, None)  # the first outcome of a message counts
+            if row is None:
                 continue
-            state, due_at = each.state, each.due_at
-            if state == QUEUED and row.journey_state != ACTIVE:
-                state, due_at = "withdrawn", None  # its journey left while it was tried
-            unknowns = row.unknowns + each.unknown
+            if row.state not in (SENDING, UNKNOWN):
+                if each.provider_id is not None and row.state in (SENT, DELIVERED) and row.provider_id is None:
+                    changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
+                continue
+            state, due_at, why = _became(each, row, now)
             sent_at = now if state == SENT else None
-            changes.append((state, due_at, unknowns, sent_at, each.provider_id, each.why, *each.key))
+            changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
             if state in (SENT, FAILED):
                 message = Message(row.step, state, sent_at)
                 stimuli[row.contact].append(turn.Outcome(each.key, row.element, message, each.why))
@@ -280,7 +276,7 @@ class Outbox:
     def hurry(self, tx: Connection, destinations: Sequence[str]) -> None:
         """Look again at once at the held messages of contacts who have these addresses: their list changed."""
         theirs = select(CONTACT.c.id).where(
-            or_(func.lower(CONTACT.c.email).in_(destinations), CONTACT.c.phone.in_(destinations))
+            or_(one_of(func.lower(CONTACT.c.email), destinations), one_of(CONTACT.c.phone, destinations))
         )
         journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
         tx.execute(
@@ -294,3 +290,34 @@ class Outbox:
             )
             .values(due_at=0)
         )
+
+
+def _became(settled: Settled, row: Any, now: Instant) -> tuple[str, Instant | None, str | None]:
+    """The state a taken message comes to, when it is due again, and why."""
+    if settled.state != QUEUED:
+        return settled.state, None, settled.why
+    if row.journey_state != ACTIVE:  # its journey left while it was tried
+        return (UNKNOWN if settled.unknown else WITHDRAWN), None, settled.why
+    if row.stood_still is not None:  # its flow was paused while it was tried
+        return HELD, None, STANDING
+    return QUEUED, settled.due_at or now, settled.why
+
+
+def recent_sends(tx: Connection, contacts: Collection[int], now: Instant) -> dict[int, list[Instant]]:
+    """For each contact (by number), when marketing messages went out to them lately, over all flows; oldest first."""
+    since = now - LONGEST_LIMIT_DAYS * 86_400_000
+    found = tx.execute(
+        select(JOURNEY.c.contact, MESSAGE.c.taken_at)
+        .join(MESSAGE, MESSAGE.c.journey == JOURNEY.c.id)
+        .where(
+            one_of(JOURNEY.c.contact, contacts),
+            MESSAGE.c.purpose == "marketing",
+            MESSAGE.c.state.in_((SENDING, SENT, DELIVERED, UNKNOWN)),
+            MESSAGE.c.taken_at > since,
+        )
+        .order_by(MESSAGE.c.taken_at)
+    )
+    sent: dict[int, list[Instant]] = defaultdict(list)
+    for contact, at in found:
+        sent[contact].append(at)
+    return sent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -39,7 +39,6 @@ class Project(BaseModel):
     limits: tuple[Limit, ...] = ()
     transactional: frozenset[str] = frozenset()
     opt_out: OptOut = OptOut()
-    time_zone: str | None = None
     region: str | None = None
 
     @property
@@ -58,13 +57,8 @@ class Project(BaseModel):
 
     def flow_files(self) -> list[Path]:
         """The files that are flows, by name: every YAML file in the flows' folder and below but the project
-        file and scenarios, and nothing in hidden folders."""
-        found = (file for ending in ("*.yaml", "*.yml") for file in self.flows.rglob(ending))
-        return sorted(file for file in found if file.is_file() and self._may_be_flow(file))
-
-    def _may_be_flow(self, file: Path) -> bool:
-        hidden = any(part.startswith(".") for part in file.relative_to(self.flows).parts)
-        return not hidden and file.name != PROJECT_FILE and not file.name.endswith(SCENARIO_ENDINGS)
+        file and scenarios, and nothing in hidden folders, nor in those of projects of their own."""
+        return flow_files_in(self.flows)
 
     def surroundings(self) -> Surroundings:
         """What the checks of a flow want to know of the project around it."""
@@ -77,6 +71,21 @@ class Project(BaseModel):
         return Surroundings(self.contact, senders, self.transactional, self.opt_out.links.enabled)
 
 
+def flow_files_in(folder: Path) -> list[Path]:
+    """The files in a folder and below that are flows, by name; see `Project.flow_files`."""
+
+    def may_be_flow(file: Path) -> bool:
+        below = file.relative_to(folder)
+        if any(part.startswith(".") for part in below.parts) or file.name.endswith(SCENARIO_ENDINGS):
+            return False
+        # A folder below with a project file is a project of its own, with senders and elements of its own.
+        another = any((folder / each / PROJECT_FILE).is_file() for each in below.parents[:-1])
+        return file.name != PROJECT_FILE and not another
+
+    found = (file for ending in ("*.yaml", "*.yml") for file in folder.rglob(ending))
+    return sorted(file for file in found if file.is_file() and may_be_flow(file))
+
+
 def find_project(start: Path) -> Path | None:
     """The nearest project file: in a folder (or the folder of a file), or one above it; None if nowhere."""
     start = start.absolute()
@@ -86,15 +95,14 @@ def find_project(start: Path) -> Path | None:
     return None
 
 
-def load_project(path: Path, packs: Collection[str] | None = None) -> tuple[Project | None, tuple[Problem, ...]]:
+def load_project(path: Path) -> tuple[Project | None, tuple[Problem, ...]]:
     """Load a project file, or tell all that is wrong with it: None where there is an error, and all problems.
 
-    Problems name the file as `path` does. `packs` are the names of the keyword lists there are; without them
-    any name is taken. A file that cannot be read is a problem too; nothing is raised.
+    Problems name the file as `path` does. A file that cannot be read is a problem too; nothing is raised.
     """
     from tactful.engine.project_reading import read_project  # with the YAML reader, which few callers need
 
-    return read_project(path, packs)
+    return read_project(path)
 
 
 def _from_folder(url: str, folder: Path) -> str:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from tactful.elements.contract import Level
 from tactful.elements.options.duration import HOUR, Duration
 from tactful.elements.options.mistake import Mistake, meant
 from tactful.elements.options.words import normalise
-from tactful.engine.instants import zone_named
 from tactful.engine.rules.permission import Limit
 from tactful.engine.senders import Secret, is_this_machine
 
@@ -53,7 +52,6 @@ class ProjectOptions(_Options):
         (), description="The flows that may send past a block that covers marketing."
     )
     opt_out: Any = Field(None, description="How opt-outs are collected: keywords and links.")
-    time_zone: str | None = Field(None, description="The time zone of contacts who have none, in flows that name none.")
     region: str | None = Field(None, description="The country (`HR`) of phone numbers that are written without one.")
 
     @field_validator("database", mode="before")
@@ -68,11 +66,6 @@ class ProjectOptions(_Options):
                     code="unknown-database",
                 )
         return written
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str | None) -> str | None:
-        return None if name is None else zone_named(name).key
 
     @field_validator("region")
     @classmethod
@@ -127,6 +120,11 @@ class KeywordRule(_Rule):
 
     keyword: str = Field(description="The word; case, punctuation and words of courtesy around it do not count.")
     action: Literal["block", "unblock"] = Field(description="What it does.")
+    conversational: bool = Field(
+        False,
+        description="For a word of everyday talk, such as YES: it unblocks somebody who is blocked, and else is an "
+        "answer like any other.",
+    )
 
     @field_validator("keyword")
     @classmethod
@@ -135,11 +133,21 @@ class KeywordRule(_Rule):
             raise Mistake("a keyword needs a letter or a digit", code="bad-keyword")
         return keyword
 
+    @field_validator("conversational")
+    @classmethod
+    def _only_unblocks(cls, conversational: bool, info: ValidationInfo) -> bool:
+        if conversational and info.data.get("action") == "block":
+            raise Mistake("a word that blocks does so wherever it is said", hint="leave it out", code="bad-keyword")
+        return conversational
+
 
 class PackRule(_Rule):
     """A ready-made list of keywords."""
 
     pack: str = Field(min_length=1, description="Its name, such as `us-fcc`.")
+    reply: str | None = Field(
+        None, min_length=1, max_length=1_600, description="What to answer to a word that blocks, once."
+    )
 
 
 class Links(_Options):

@@ -6,7 +6,7 @@ The file is fitted to its models part by part, so that a message can name what i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -17,6 +17,7 @@ from tactful.elements.options.mistake import Mistake
 from tactful.elements.options.words import normalise
 from tactful.elements.options.written import kind_of
 from tactful.engine.addresses import BadAddress, email_address, phone_number
+from tactful.engine.optout.packs import pack_names
 from tactful.engine.project import Project
 from tactful.engine.project_options import (
     KeywordRule,
@@ -31,14 +32,15 @@ from tactful.engine.rules.permission import Limit
 from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import AttributeType, Place
+from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.problem import Problem, Report, listed, quoted
-from tactful.flows.source import Entry, ListPiece, MapPiece, Piece, ScalarPiece, read, value_spot
+from tactful.flows.source import read
 from tactful.flows.text import LARGEST, Spot
 
 _Read = TypeVar("_Read")
 
 
-def read_project(path: Path, packs: Collection[str] | None) -> tuple[Project | None, tuple[Problem, ...]]:
+def read_project(path: Path) -> tuple[Project | None, tuple[Problem, ...]]:
     """As `load_project`, which is the name to call it by."""
     try:
         with path.open("rb") as file:
@@ -55,7 +57,7 @@ def read_project(path: Path, packs: Collection[str] | None) -> tuple[Project | N
         if isinstance(root, ScalarPiece) and root.value is None:  # an empty file is a project, with nothing in it
             root = MapPiece(document.source, 0, 0, flow=False)
         if isinstance(root, MapPiece):
-            project = _Reading(path.absolute(), root, report, packs).project()
+            project = _Reading(path.absolute(), root, report).project()
         else:
             message = f"the file is {kind_of(root.plain())}, not a mapping (`key: value`)"
             report.error(root.spot, "wrong-type", message, "begin with `senders:`, for example")
@@ -80,17 +82,19 @@ _NAME = re.compile(r"[^\W\d]\w{0,99}")
 _VIA: Mapping[str, type[AnySender]] = {"console": ConsoleSender, "smtp": SmtpSender, "infobip": InfobipSender}
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _NAMED_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._&-]{1,11}")
-_ELSEWHERE = {"quiet_hours": "quiet hours stand in a flow's `settings:`"}
+_ELSEWHERE = {
+    "quiet_hours": "quiet hours stand in a flow's `settings:`",
+    "time_zone": "a time zone stands in a flow's `settings:`",
+}
 
 
 class _Reading:
     """One project file being read; `report` gathers what is wrong."""
 
-    def __init__(self, file: Path, root: MapPiece, report: Report, packs: Collection[str] | None) -> None:
+    def __init__(self, file: Path, root: MapPiece, report: Report) -> None:
         self._file = file
         self._root = root
         self._report = report
-        self._packs = packs
 
     def project(self) -> Project | None:
         """The project; None, or one with parts left out, where something is reported."""
@@ -115,7 +119,6 @@ class _Reading:
             limits=limits,
             transactional=frozenset(options.transactional),
             opt_out=opt_out,
-            time_zone=options.time_zone,
             region=options.region,
         )
 
@@ -254,8 +257,8 @@ class _Reading:
             rule: KeywordRule | PackRule | None
             if "pack" in piece.entries:
                 rule = fit(PackRule, piece, Owner(name, spot), self._report)
-                if rule is not None and self._packs is not None and rule.pack not in self._packs:
-                    hint = self._report.meant(rule.pack, self._packs) or f"there are {listed(sorted(self._packs))}"
+                if rule is not None and rule.pack not in (packs := pack_names()):
+                    hint = self._report.meant(rule.pack, packs) or f"there are {listed(packs)}"
                     at = value_spot(piece.entries["pack"].piece, piece.entries["pack"].spot)
                     self._report.error(at, "unknown-pack", f"there is no pack {quoted(rule.pack)}", hint)
             else:

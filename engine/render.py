@@ -57,11 +57,8 @@ def render(
     for name, template in element.parts().items():
         try:
             text = template.render(scope, html=name == "html")
-            text.encode()
         except TemplateFailure as failure:
             raise CannotRender(f"{name}: {failure.message}") from failure
-        except UnicodeEncodeError:
-            raise CannotRender(f"{name}: a value holds half a character, which cannot be sent") from None
         text = one_line(text) if name == "subject" else text.replace("\0", "")
         if not text.strip():
             raise CannotRender(f"{name}: comes out blank for this contact")

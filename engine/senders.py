@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +14,8 @@ from tactful.elements.options.channel import CHANNELS, MESSAGE_EVENTS
 from tactful.elements.options.mistake import Mistake, meant
 from tactful.engine.addresses import BadAddress, email_address
 
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+
 OnUnknown = Literal["at_most_once", "at_least_once"]
 
 
@@ -21,7 +24,14 @@ class Secret(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds the secret.")
+    env: str = Field(description="The environment variable that holds the secret.")
+
+    @field_validator("env")
+    @classmethod
+    def _name_of_a_variable(cls, env: str) -> str:
+        if not (env.isascii() and env.isidentifier()):
+            raise Mistake("this is not the name of a variable", hint="such as `SMTP_PASSWORD`", code="bad-name")
+        return env
 
     @model_validator(mode="before")
     @classmethod
@@ -56,7 +66,9 @@ class AnySender(BaseModel):
         None, gt=0, le=100_000, description="Messages a second at most; without it, as fast as it goes."
     )
     reports: frozenset[str] | None = Field(
-        None, description="The events it tells of its messages; without it, all that its channel can."
+        None,
+        description="The events the engine learns of its messages; without it, all that its channel can, and over SMTP "
+        "none: where something else tells of them (`tactful event opened …`), name them here.",
     )
     on_unknown: OnUnknown = Field(
         "at_most_once",
@@ -136,7 +148,7 @@ class SmtpSender(AnySender):
     channels: ClassVar[frozenset[str] | None] = frozenset({"email"})
 
     via: Literal["smtp"]
-    host: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", description="The mail server.")
+    host: str = Field(description="The mail server.")
     port: int = Field(0, ge=1, le=65_535, description="Without it: 587, or 465 with `tls: implicit`, 25 with `none`.")
     username: str | None = Field(None, min_length=1, description="Who to log in as; without it, no login.")
     password: Secret | None = Field(None, description="Where the password is: `{env: NAME}`.")
@@ -148,12 +160,19 @@ class SmtpSender(AnySender):
     timeout_seconds: float = Field(30, gt=0, le=600, description="How long to wait for any one answer of the server.")
     connections: int = Field(1, ge=1, le=50, description="How many connections may be open side by side.")
 
+    @field_validator("host")
+    @classmethod
+    def _name_of_a_host(cls, host: str) -> str:
+        if not _HOST.fullmatch(host):
+            raise Mistake("this is not the name of a server", hint="such as `mail.example.com`", code="bad-host")
+        return host
+
     @model_validator(mode="before")
     @classmethod
     def _usual_port_and_tls(cls, written: Any) -> Any:
         if not isinstance(written, dict):
             return written
-        found = dict(written)
+        found = {"reports": [], **written}  # a mail server tells of nothing once it took a message
         if found.get("tls") is None:
             here = is_this_machine(found.get("host"))
             found["tls"] = "implicit" if found.get("port") == 465 else "none" if here else "starttls"
@@ -179,7 +198,7 @@ class InfobipSender(AnySender):
     """Infobip's HTTP API. Declared, checked and drawn; a connector is still to come."""
 
     via: Literal["infobip"]
-    base_url: str | None = Field(None, pattern=r"^https://", description="Your account's address at Infobip.")
+    base_url: str | None = Field(None, description="Your account's address at Infobip.")
     api_key: Secret | None = Field(None, description="Where the API key is: `{env: NAME}`.")
 
 

@@ -188,9 +188,7 @@ def test_rule_holds_beside_the_packages(rule):
 
 def test_every_spelling_of_an_import_is_seen():
     assert list(imports("engine/rules/turn.py", "from . import entry")) == [(1, "tactful.engine.rules.entry")]
-    assert list(imports("engine/rules/turn.py", "from ..store import rows")) == [
-        (1, "tactful.engine.store.rows")
-    ]
+    assert list(imports("engine/rules/turn.py", "from ..store import rows")) == [(1, "tactful.engine.store.rows")]
     assert list(imports("flows/__init__.py", "from .graph import Flow")) == [(1, "tactful.flows.graph.Flow")]
     assert list(imports("flows/load.py", "def f():\n    import a.b as c")) == [(2, "a.b")]
 

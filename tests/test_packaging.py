@@ -20,9 +20,7 @@ LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock"
 def locked(lock: str) -> dict[str, list[str]]:
     """The versions a lock file pins, by package; several where they differ between Pythons."""
     pins: dict[str, list[str]] = {}
-    for name, version in re.findall(
-        r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE
-    ):
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE):
         pins.setdefault(canonicalize_name(name), []).append(version)
     return pins
 

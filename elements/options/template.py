@@ -52,7 +52,7 @@ class Template:
     validation context (`{"read": name -> text}`).
     """
 
-    __slots__ = ("_names", "_html", "_plain", "file", "text")
+    __slots__ = ("_html", "_names", "_plain", "file", "text")
 
     text: str
     file: str | None

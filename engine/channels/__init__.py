@@ -102,9 +102,7 @@ def connect(settings: Sender, environ: Mapping[str, str] = os.environ) -> Connec
 
         password = None if settings.password is None else settings.password.value(environ)
         if settings.password is not None and not password:
-            raise NoConnector(
-                f"the environment variable {settings.password.env}, which holds the password, is not set"
-            )
+            raise NoConnector(f"the environment variable {settings.password.env}, which holds the password, is not set")
         return SmtpConnector(settings, password)
     assert isinstance(settings, InfobipSender)
     raise NoConnector("there is no connector for `via: infobip` yet; `via: console` shows what would be sent")
@@ -123,15 +121,14 @@ def message_id(key: MessageKey, sender: str) -> str:
     return f"<{key}.{digest}@{domain.lower()}>"
 
 
-_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?|\+?\d[\d\s().-]{6,}\d")
+_ADDRESS = re.compile(r"<[^<>@]+@[^<>@]+>|[^\s<>@]+@[^\s<>@]*\w|\+\d[\d\s().-]{5,}\d|\d{8,}")
 
 
 def without_addresses(text: str, destination: str) -> str:
     """What a provider said, fit to be kept and shown: one line, at most 300 characters, no address."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    text = text.replace(destination, "(address)")
+    text = _ADDRESS.sub("(address)", text).replace(destination, "(address)")
     local, at, _ = destination.partition("@")
-    text = _ADDRESS.sub("(address)", text)
     if at and len(local) >= 3:  # "ana.kovac: no such user"
         text = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
     return text if len(text) <= 300 else text[:299] + "…"

@@ -55,9 +55,7 @@ class ConsoleConnector:
 
     def _print(self, text: str) -> None:
         out = sys.stdout if self._out is None else self._out
-        encoding = (
-            out.encoding or "utf-8"
-        )  # a terminal without our letters shows `?` instead of stopping the engine
+        encoding = out.encoding or "utf-8"  # a terminal without our letters shows `?` instead of stopping the engine
         with self._one_at_a_time:
             out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
             out.flush()

@@ -117,7 +117,5 @@ def _body(kind: str, text: str) -> bytes:
     # Ends of lines in one spelling, a last one, and no NUL, which mail may not contain.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").rstrip("\n") + "\n"
     encoded = b2a_qp(lines.replace("\n", "\r\n").encode(), istext=True)
-    head = (
-        f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    )
+    head = f'Content-Type: text/{kind}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
     return head.encode() + encoded

@@ -127,9 +127,7 @@ class SmtpConnector:
                 timeout=settings.timeout_seconds,
                 context=ssl.create_default_context(),
             )
-        return smtplib.SMTP(
-            settings.host, settings.port, local_hostname="localhost", timeout=settings.timeout_seconds
-        )
+        return smtplib.SMTP(settings.host, settings.port, local_hostname="localhost", timeout=settings.timeout_seconds)
 
     def _reason(self, error: Exception) -> str:
         """Why there is no connection, in words that hold no secret: a server might echo what it was sent."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tactful.elements.contract import Await, Event, Message, Visit
+from tactful.elements.contract import CONTACT_CHANGED, Await, Event, Instant, Message, Visit
 
 OUTCOMES = frozenset({"sent", "failed", "suppressed"})
 """How a send can end. An outcome is no event of the log; it is read off the message."""
@@ -26,8 +26,8 @@ STATE_OUTCOME: Mapping[str, str] = {
 
 
 def asks_log(awaits: Iterable[Await]) -> bool:
-    """Whether events learnt before could answer. Outcomes are not looked for in the log."""
-    return any(each.event not in OUTCOMES for each in awaits)
+    """Whether events learnt before could answer. Outcomes and changes of the contact are not in the log."""
+    return any(each.event not in OUTCOMES and each.event != CONTACT_CHANGED for each in awaits)
 
 
 def answers(each: Await, event: Event, visit: Visit, since: int) -> bool:
@@ -46,11 +46,20 @@ def answers(each: Await, event: Event, visit: Visit, since: int) -> bool:
 
 
 def first_answer(
-    awaits: Sequence[Await], log: Iterable[Event], used: frozenset[int] | set[int], visit: Visit, since: int
+    awaits: Sequence[Await],
+    log: Iterable[Event],
+    used: frozenset[int] | set[int],
+    visit: Visit,
+    since: int,
+    known: int,
+    due_at: Instant | None,
 ) -> Event | None:
-    """The first event of the log, in the order learnt, that ends the stay."""
+    """The first event of the log, in the order learnt, that ends the stay: of those up to the id `known`, and of
+    before `due_at` where that is given."""
     for event in log:
-        if event.id in used:
+        if event.id > known:
+            return None
+        if event.id in used or (due_at is not None and event.at >= due_at):
             continue
         for each in awaits:
             if answers(each, event, visit, since):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import Covers, Instant, Purpose, QuietHours
 from tactful.elements.options.duration import Duration
+from tactful.elements.options.wall_time import instant_of
 
 ALL_CHANNELS = "all"
 ANY_SENDER = ""
@@ -95,9 +96,11 @@ def permission(
     limits: Sequence[Limit],
     now: Instant,
     zone: ZoneInfo,
+    review_until: Instant | None = None,
 ) -> Verdict:
     """The verdict on one message. `blocks` are the entries for its destination; `sent_at` the moments of
-    the contact's recent marketing messages, oldest first; `zone` the contact's."""
+    the contact's recent marketing messages, oldest first; `zone` the contact's. `review_until` is set while an
+    answer from there waits for a person to say whether it opts out."""
     if request.destination is None:
         return Suppress(f"the contact has no address for {request.channel}")
     block = covering(request, blocks)
@@ -105,6 +108,8 @@ def permission(
         return Suppress(f"on the Do Not Contact list ({block.source})")
     if request.expires_at is not None and now >= request.expires_at:
         return Expire("held longer than it was valid for")
+    if review_until is not None:
+        return _hold(max(review_until, now + 1), "an answer from there waits to be read", request)
     if request.purpose == "marketing":
         for limit in limits:
             free_at = free_again(limit, sent_at, now, zone)
@@ -156,13 +161,11 @@ def quiet_until(quiet: QuietHours, now: Instant, zone: ZoneInfo) -> Instant | No
         if quiet.end <= minute < quiet.start:
             return None
         days = 1 if minute >= quiet.start else 0
-    ends_on = local.date() + timedelta(days=days)
-    hour, minutes = divmod(quiet.end, 60)
-    end = datetime(ends_on.year, ends_on.month, ends_on.day, hour, minutes, tzinfo=zone, fold=local.fold)
-    ends_at = int(end.astimezone(UTC).timestamp() * 1000)
+    end = datetime.combine(local.date() + timedelta(days=days), time(*divmod(quiet.end, 60)))
+    ends_at = instant_of(end, zone)
     if ends_at <= now:  # the wall clock went back over the end: the second time round counts
-        ends_at = int(end.replace(fold=1).astimezone(UTC).timestamp() * 1000)
-    return ends_at if ends_at > now else None
+        ends_at = int(end.replace(tzinfo=zone, fold=1).timestamp()) * 1000
+    return ends_at
 
 
 def _hold(until: Instant, why: str, request: Request) -> Verdict:

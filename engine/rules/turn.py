@@ -12,6 +12,9 @@ What happens on one stimulus, in this order:
    messages again, until nothing moves.
 4. The event, or the changed contact, may bring them into flows.
 
+Events are taken in the order learnt, and what is learnt after one is not known yet, though it may stand in
+the log already: events told together do what they do one by one.
+
 A flow that is paused leaves its journeys where they are; stop rules still act on them.
 """
 
@@ -24,6 +27,7 @@ from tactful.elements.contract import (
     CONTACT_CHANGED,
     NOTHING,
     AddToDoNotContact,
+    Await,
     Contact,
     Event,
     Instant,
@@ -32,7 +36,8 @@ from tactful.elements.contract import (
     ReachGoal,
     RemoveFromDoNotContact,
     SendMessage,
-    UpdateContact,
+    Settings,
+    Visit,
 )
 from tactful.elements.options.condition import Condition
 from tactful.engine.interpreter import (
@@ -63,13 +68,15 @@ MOST_MOVES = 1_000
 class LiveFlow:
     """A published flow: the version that new journeys get, and whose stop rules act on all.
 
-    `enters` is false while the flow is paused, finishing or stopped; `moves` is false while paused.
+    `enters` is false while the flow is paused, finishing or stopped; `moves` is false while paused. `watches`:
+    a segment flow notes who joins and parts, also while it lets nobody in.
     """
 
     flow: Flow
     version: int
     enters: bool = True
     moves: bool = True
+    watches: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +94,24 @@ class LiveFlows:
         by_event: dict[str, list[LiveFlow]] = {}
         by_segment = []
         for live in by_id.values():
-            if not live.enters:
-                continue
-            if isinstance(live.flow.entry, ByEvent):
+            if isinstance(live.flow.entry, ByEvent) and live.enters:
                 by_event.setdefault(live.flow.entry.event, []).append(live)
-            elif isinstance(live.flow.entry, BySegment):
+            elif isinstance(live.flow.entry, BySegment) and live.watches:
                 by_segment.append(live)
         return cls(by_id, {name: tuple(found) for name, found in by_event.items()}, tuple(by_segment))
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An active journey with the version of the flow it runs on, and its newest message of each element."""
+    """An active journey with the version of the flow it runs on, and its newest message of each element.
+
+    `stands`: its flow was paused, and it was not set going again yet.
+    """
 
     journey: Journey
     flow: Flow
     messages: Mapping[str, Message]
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,8 @@ class TakeOut:
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """Journeys that stood still may move again (their flow was resumed)."""
+    """Journeys that stood still may move again (their flow was resumed). Whatever happened meanwhile still counts,
+    also where time was up before it."""
 
 
 Stimulus = Happened | TimeCame | Outcome | Enter | ContactChanged | TakeOut | LookAgain
@@ -208,7 +218,7 @@ class Delta:
 
 def turn(
     situation: Situation,
-    stimuli: Iterable[Stimulus],
+    stimuli: Sequence[Stimulus],
     live: LiveFlows,
     next_journey: Callable[[], int],
     now: Instant,
@@ -218,7 +228,9 @@ def turn(
     `next_journey` gives ids for new journeys. Raises `LogNeeded` (see there), and `ElementError`
     where an element broke its contract; nothing is changed then.
     """
-    taken = _Turn(situation, live, next_journey, now)
+    events = [stimulus.event.id for stimulus in stimuli if isinstance(stimulus, Happened)]
+    known = min(events) - 1 if events else situation.log_end
+    taken = _Turn(situation, live, next_journey, known, now)
     for stimulus in stimuli:
         taken.take(stimulus)
     return taken.delta
@@ -227,7 +239,9 @@ def turn(
 class _Turn:
     """The mutable middle of a turn: used once, then thrown away."""
 
-    def __init__(self, situation: Situation, live: LiveFlows, next_journey: Callable[[], int], now: Instant) -> None:
+    def __init__(
+        self, situation: Situation, live: LiveFlows, next_journey: Callable[[], int], known: int, now: Instant
+    ) -> None:
         self.delta = Delta()
         self._live = live
         self._next_journey = next_journey
@@ -237,7 +251,8 @@ class _Turn:
         self._entries = dict(situation.entries)
         self._members = set(situation.members)
         self._log = situation.log
-        self._log_end = situation.log_end
+        self._known = known  # the newest event that counts yet
+        self._late_counts = False
         self._used: set[int] = set()
         self._moves: dict[int, int] = {}
         self._changed = False
@@ -254,22 +269,32 @@ class _Turn:
             case Enter(flow, entry):
                 self._enter(self._live.by_id[flow], entry)
             case ContactChanged():
+                self._fire(self._now)
                 self._changed = True
             case TakeOut(flow, why):
                 for running in list(self._running.values()):
                     if running.flow.id == flow:
                         self._take_out(running.journey, REMOVED, why)
             case LookAgain():
-                for id in list(self._running):
-                    self._settle(id)
-                self._fire(self._now)
+                self._look_again()
         self._follow_changes()
+
+    def _look_again(self) -> None:
+        self._late_counts = True
+        for id in list(self._running):
+            self._settle(id)
+        self._late_counts = False
+        self._changed = True  # they may have missed a change of the contact
+        self._follow_changes()
+        self._fire(self._now)
 
     # --- events and time
 
     def _happened(self, event: Event) -> None:
-        self._fire(event.at, before=event.id)
+        self._known = event.id - 1
+        self._fire(event.at)
         self._stop_on(event)
+        self._known = event.id
         for id in list(self._running):
             self._offer(id, event)
         if event.message is None:
@@ -279,9 +304,8 @@ class _Turn:
                 if entry.where is None or self._holds(entry.where, event, live.flow):
                     self._enter(live, event)
 
-    def _fire(self, until: Instant, before: int | None = None) -> None:
-        """Fire what is due, the earliest first; `before` hides that event and later ones from the log."""
-        behind = self._log_end if before is None else before - 1
+    def _fire(self, until: Instant) -> None:
+        """Fire what is due, the earliest first."""
         while True:
             due = [
                 (each.journey.due_at, id)
@@ -293,7 +317,7 @@ class _Turn:
             _, id = min(due)
             running = self._running[id]
             self._move(running, None, None)
-            self._mark(id, behind)
+            self._mark(id, self._known)
             self._settle(id)
 
     def _offer(self, id: int, event: Event) -> None:
@@ -301,7 +325,7 @@ class _Turn:
         if running is None or not self._may_move(running) or event.id in self._used:
             return
         visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
-        awaits = awaited(running.flow, visit)
+        awaits = self._awaits(running, visit)
         if any(answers(each, event, visit, running.journey.since) for each in awaits):
             self._consume(running, event)
             self._settle(id)
@@ -310,16 +334,17 @@ class _Turn:
         running = self._running.get(said.key.journey)
         if running is None:
             return
-        messages = dict(running.messages)
-        messages[said.element] = said.message
-        self._running[said.key.journey] = replace(running, messages=messages)
+        newest = running.messages.get(said.element)
+        if newest is None or newest.step <= said.message.step:
+            messages = {**running.messages, said.element: said.message}
+            self._running[said.key.journey] = replace(running, messages=messages)
         self._settle(said.key.journey, said.why)
 
     def _settle(self, id: int, why: str | None = None) -> None:
         """Let a journey move on what is already known: outcomes of its messages, events of the log."""
         while (running := self._running.get(id)) is not None and self._may_move(running):
             visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
-            awaits = awaited(running.flow, visit)
+            awaits = self._awaits(running, visit)
             if not awaits:
                 return
             said = outcome(awaits, running.messages.values(), visit)
@@ -331,14 +356,23 @@ class _Turn:
                 return
             if self._log is None:
                 raise LogNeeded
-            event = first_answer(awaits, self._log, self._used, visit, running.journey.since)
+            due_at = None if self._late_counts else running.journey.due_at
+            event = first_answer(awaits, self._log, self._used, visit, running.journey.since, self._known, due_at)
             if event is None:
                 return
             self._consume(running, event)
 
     def _past_counts(self, running: Running) -> bool:
         """Whether the log may hold an answer: not for own events where nothing was learnt since."""
-        return bool(running.messages) or running.journey.since < self._log_end
+        return bool(running.messages) or running.journey.since < self._known
+
+    def _awaits(self, running: Running, visit: Visit) -> tuple[Await, ...]:
+        """What would end the stay; nothing where the element cannot say, and the journey has failed for it."""
+        try:
+            return awaited(running.flow, visit)
+        except ElementError as error:
+            self._take_out(running.journey, FAILED, str(error))
+            return ()
 
     def _consume(self, running: Running, event: Event) -> None:
         self._move(running, event, None)
@@ -376,17 +410,17 @@ class _Turn:
         self.delta.visits.extend(step.visits)
         if step.contact is not self._contact:
             self._contact = self.delta.contact = step.contact
+            self._changed = True
         for caused in step.effects:
             match caused.effect:
                 case SendMessage():
                     self.delta.deeds.append((journey, caused))
-                    messages = {**messages, caused.element: Message(caused.step, "queued", None)}
+                    state = "queued" if sender_of(caused.effect, self._settings(flow)) else "failed"
+                    messages = {**messages, caused.element: Message(caused.step, state, None)}
                 case AddToDoNotContact() | RemoveFromDoNotContact():
                     self.delta.facts.append((journey, caused))
                 case ReachGoal(name):
                     self.delta.goals.append((journey, name))
-                case UpdateContact():
-                    self._changed = True
         if journey.state == ACTIVE:
             self._running[journey.id] = Running(journey, flow, messages)
         else:
@@ -469,11 +503,13 @@ class _Turn:
         zone = zone_of(self._contact, flow.settings.time_zone)
         entries = self._entries.get(flow.id)
         no = refusal(flow.again, entries, self._now, zone) if live.enters else "is not open for entries"
+        if no is None:
+            no = self._stopped_at_once(flow, entry)
         if no is not None:
             self.delta.refused.append((flow.id, no))
             return
         if not entry.id:  # its place in the log: what was learnt before it is none of the journey's business
-            entry = replace(entry, id=self._log_end)
+            entry = replace(entry, id=self._known)
         count = (entries.count if entries else 0) + 1
         self._entries[flow.id] = Entries(count, self._now)
         journey = Journey(self._next_journey(), flow.id, live.version, self._contact.number, count, entry,
@@ -487,10 +523,26 @@ class _Turn:
         self._settle(journey.id)
         self._fire(self._now)
 
+    def _stopped_at_once(self, flow: Flow, entry: Event) -> str | None:
+        """Which stop rule on the contact holds already: there is no point in coming in."""
+        for rule in flow.stop_when:
+            if rule.when is not None and self._holds(rule.when, entry, flow):
+                return f"stop_when: {rule.when} holds"
+        return None
+
     def _holds(self, condition: Condition, event: Event, flow: Flow) -> bool:
         zone = zone_of(self._contact, flow.settings.time_zone)
         return condition.holds(self._contact, event, event, NOTHING, self._now, zone)
 
     def _may_move(self, running: Running) -> bool:
         live = self._live.by_id.get(running.flow.id)
-        return live is None or live.moves
+        return not running.stands and (live is None or live.moves)
+
+    def _settings(self, flow: Flow) -> Settings:
+        live = self._live.by_id.get(flow.id)
+        return live.flow.settings if live else flow.settings
+
+
+def sender_of(message: SendMessage, settings: Settings) -> str:
+    """The sender a message goes by: its own, else the flow's for the channel; empty where nobody named one."""
+    return message.sender or settings.senders.get(message.channel, "")

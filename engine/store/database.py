@@ -10,15 +10,17 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
 from tactful.engine.store.statements import Statements
 from tactful.engine.store.tables import metadata
+from tactful.engine.store.trouble import trouble
 
 BUSY_MS = 60_000
 """How long a writer waits for another process's transaction before it gives up with an error."""
@@ -36,22 +38,23 @@ class Store:
     One in memory may begin as the `image` of another.
     """
 
-    def __init__(self, url: str, image: bytes | None = None) -> None:
+    def __init__(self, url: str, image: bytes | None = None, *, busy_ms: int = BUSY_MS) -> None:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             raise StoreError(f"the database {parsed.render_as_string()} is not SQLite, the only kind there is yet")
         self.url = url
         self.in_memory = parsed.database in (None, "", ":memory:")
         self.path = None if self.in_memory else Path(str(parsed.database))
+        self._busy_ms = busy_ms
         self._turn = threading.RLock()
         self.engine = self._engine(url)
         self.statements = _statements(parsed.drivername)
         self._image = image
 
     def _engine(self, url: str) -> Engine:
-        connect_args: dict[str, Any] = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
+        connect_args: dict[str, Any] = {"check_same_thread": False, "timeout": self._busy_ms / 1000}
         if self.in_memory:
-            engine = create_engine(url, poolclass=StaticPool, connect_args=connect_args)
+            engine = _engine_in_memory()
         else:
             engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args)
 
@@ -60,7 +63,7 @@ class Store:
             connection.isolation_level = None  # we say BEGIN ourselves, and which kind
             if not self.in_memory:
                 connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA cache_size=-65536")
             connection.execute("PRAGMA foreign_keys=ON")
 
@@ -76,6 +79,7 @@ class Store:
         """A transaction that may write. It commits at the end of the block, or rolls back on an exception."""
         with (
             self._turn,
+            self._in_words(),
             self.engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
@@ -88,11 +92,22 @@ class Store:
             with self._turn, self.engine.connect() as connection, connection.begin():
                 yield connection
         else:
-            with self.engine.connect() as connection, connection.begin():
+            with self._in_words(), self.engine.connect() as connection, connection.begin():
                 yield connection
 
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Errors of the database itself as StoreError. All others stay as they are."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            said = trouble(error)
+            if said is None:
+                raise
+            raise StoreError(f"the database {self.path or self.url} {said}") from error
+
     def upgrade(self) -> None:
-        """Bring the database to the newest schema, from whichever it has (or none)."""
+        """Bring the database to the newest schema, from whichever it has (or none). Raises StoreError."""
         if self.in_memory:
             self._fill(self._image or _laid_out())
             return
@@ -128,6 +143,27 @@ def _of_sqlite(connection: PoolProxiedConnection) -> sqlite3.Connection:
     found = connection.driver_connection
     assert isinstance(found, sqlite3.Connection), "only SQLite has databases in memory"
     return found
+
+
+def _engine_in_memory() -> Engine:
+    """An engine on a new database in memory. All of them share what is compiled, which else takes most of the time of
+    a short test."""
+    dialect, compiled = _compiled_in_memory()
+    connect: Any = partial(sqlite3.connect, ":memory:", check_same_thread=False)
+    return Engine(
+        StaticPool(connect, dialect=dialect),
+        dialect,
+        make_url(IN_MEMORY),
+        execution_options={"compiled_cache": compiled},
+    )
+
+
+@lru_cache(maxsize=1)
+def _compiled_in_memory() -> tuple[Dialect, dict[Any, Any]]:
+    engine = create_engine(IN_MEMORY, poolclass=StaticPool)
+    engine.connect().close()  # a dialect is complete once it has seen a connection
+    engine.dispose()
+    return engine.dialect, {}
 
 
 @lru_cache(maxsize=1)

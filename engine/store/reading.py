@@ -2,84 +2,114 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from tactful.elements.contract import Contact, Event, Message, MessageKey
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.rules.entry import Entries
+from tactful.engine.rules.receipts import MessageStand
 from tactful.engine.store.rows import read_contact, read_event
-from tactful.engine.store.statements import CONTACT, EVENT, JOURNEY, MEMBERSHIP, MESSAGE
+from tactful.engine.store.statements import CONTACT, EVENT, JOURNEY, MEMBERSHIP, MESSAGE, Query, among, as_list
 
 CONTACT_COLUMNS = [CONTACT.c[n] for n in ("id", "key", "email", "phone", "time_zone", "attributes", "tags")]
 JOURNEY_COLUMNS = [JOURNEY.c[n] for n in (
     "id", "contact", "flow", "version", "entry_number", "state", "element", "step", "entered_at", "arrived_at",
-    "due_at", "since", "entry", "journey_values", "ended_at", "why",
+    "due_at", "since", "entry", "journey_values", "ended_at", "why", "stood_still",
 )]  # fmt: skip
 EVENT_COLUMNS = [EVENT.c[n] for n in ("id", "contact", "name", "at", "data", "message_journey", "message_step")]
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_FLOWS: BindParameter[Any] = bindparam("flows", expanding=True)
+STOOD_STILL = JOURNEY_COLUMNS.index(JOURNEY.c.stood_still)
 
-_contacts = select(*CONTACT_COLUMNS).where(CONTACT.c.id.in_(_IDS))
-_contacts_by_key = select(*CONTACT_COLUMNS).where(CONTACT.c.key.in_(_IDS))
-_active = select(*JOURNEY_COLUMNS).where(JOURNEY.c.contact.in_(_IDS), JOURNEY.c.state == ACTIVE)
-_messages = select(
-    MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.element, MESSAGE.c.state, MESSAGE.c.sent_at
-).where(MESSAGE.c.journey.in_(_IDS)).order_by(MESSAGE.c.journey, MESSAGE.c.step)  # fmt: skip
-_sent_by_active = (
+_contacts = Query(select(*CONTACT_COLUMNS).where(among(CONTACT.c.id, bindparam("numbers"))), "numbers")
+_contacts_by_key = Query(select(*CONTACT_COLUMNS).where(among(CONTACT.c.key, bindparam("keys"))), "keys")
+_journeys = Query(select(*JOURNEY_COLUMNS).where(among(JOURNEY.c.id, bindparam("ids"))), "ids")
+_active = Query(
+    select(*JOURNEY_COLUMNS).where(among(JOURNEY.c.contact, bindparam("numbers")), JOURNEY.c.state == ACTIVE), "numbers"
+)
+_messages = Query(
+    select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.element, MESSAGE.c.state, MESSAGE.c.sent_at)
+    .where(among(MESSAGE.c.journey, bindparam("journeys")))
+    .order_by(MESSAGE.c.journey, MESSAGE.c.step),
+    "journeys",
+)
+_sent_by_active = Query(
     select(JOURNEY.c.contact, MESSAGE.c.sender, MESSAGE.c.journey, MESSAGE.c.step)
     .join(MESSAGE, MESSAGE.c.journey == JOURNEY.c.id)
-    .where(JOURNEY.c.contact.in_(_IDS), JOURNEY.c.state == ACTIVE, MESSAGE.c.sent_at.is_not(None))
-    .order_by(MESSAGE.c.sent_at.desc(), MESSAGE.c.journey.desc(), MESSAGE.c.step.desc())
-)
-_entries = (
-    select(JOURNEY.c.contact, JOURNEY.c.flow, func.max(JOURNEY.c.entry_number), func.max(JOURNEY.c.entered_at))
-    .where(JOURNEY.c.contact.in_(_IDS), JOURNEY.c.flow.in_(_FLOWS))
-    .group_by(JOURNEY.c.contact, JOURNEY.c.flow)
-)
-_members = select(MEMBERSHIP.c.contact, MEMBERSHIP.c.flow).where(MEMBERSHIP.c.contact.in_(_IDS))
-_log = (
-    select(*EVENT_COLUMNS)
     .where(
-        EVENT.c.contact.in_(_IDS),
-        EVENT.c.id > bindparam("began"),
-        EVENT.c.used == 0,
-        or_(EVENT.c.message_journey.is_not(None), EVENT.c.id > bindparam("behind")),
+        among(JOURNEY.c.contact, bindparam("numbers")),
+        JOURNEY.c.state == ACTIVE,
+        MESSAGE.c.sent_at.is_not(None),
     )
-    .order_by(EVENT.c.id)
+    .order_by(MESSAGE.c.sent_at.desc(), MESSAGE.c.journey.desc(), MESSAGE.c.step.desc()),
+    "numbers",
 )
-_due = (
+_entries = Query(
+    select(JOURNEY.c.contact, JOURNEY.c.flow, func.max(JOURNEY.c.entry_number), func.max(JOURNEY.c.entered_at))
+    .where(among(JOURNEY.c.contact, bindparam("numbers")), among(JOURNEY.c.flow, bindparam("flows")))
+    .group_by(JOURNEY.c.contact, JOURNEY.c.flow),
+    "numbers", "flows",
+)  # fmt: skip
+_members = Query(
+    select(MEMBERSHIP.c.contact, MEMBERSHIP.c.flow).where(among(MEMBERSHIP.c.contact, bindparam("numbers"))), "numbers"
+)
+_wanted = func.json_each(bindparam("wanted")).table_valued("value")
+_log = Query(
+    select(*EVENT_COLUMNS)
+    .select_from(_wanted)
+    .join(EVENT, EVENT.c.contact == func.json_extract(_wanted.c.value, "$[0]"))
+    .where(
+        EVENT.c.id > func.json_extract(_wanted.c.value, "$[1]"),
+        EVENT.c.used == 0,
+        or_(EVENT.c.message_journey.is_not(None), EVENT.c.id > func.json_extract(_wanted.c.value, "$[2]")),
+    )
+    .order_by(EVENT.c.id),
+    "wanted",
+)
+_stands = Query(
+    select(*(MESSAGE.c[n] for n in ("journey", "step", "contact", "element", "state", "unknowns", "taken_at")))
+    .where(among(MESSAGE.c.journey, bindparam("journeys"))),
+    "journeys",
+)  # fmt: skip
+_keys_seen = Query(select(EVENT.c.key).where(among(EVENT.c.key, bindparam("keys"))), "keys")
+_due = Query(
     select(JOURNEY.c.contact)
     .where(JOURNEY.c.due_at <= bindparam("now"))
     .order_by(JOURNEY.c.due_at)
-    .limit(bindparam("most"))
-)
+    .limit(bindparam("most")),
+    "now", "most",
+)  # fmt: skip
 
 
 def contacts(tx: Connection, numbers: Iterable[int]) -> dict[int, Contact]:
     """Contacts by number; those that do not exist are left out."""
-    return {row[0]: read_contact(row) for row in tx.execute(_contacts, {"ids": list(numbers)})}
+    return {row[0]: read_contact(row) for row in _contacts.rows(tx, as_list(numbers))}
 
 
 def contacts_by_key(tx: Connection, keys: Iterable[str]) -> dict[str, Contact]:
     """Contacts by their own id; those that do not exist are left out."""
-    found = (read_contact(row) for row in tx.execute(_contacts_by_key, {"ids": list(keys)}))
+    found = (read_contact(row) for row in _contacts_by_key.rows(tx, as_list(keys)))
     return {contact.key: contact for contact in found}
 
 
-def active_journeys(tx: Connection, numbers: Sequence[int]) -> list[Any]:
+def journeys(tx: Connection, ids: Iterable[int]) -> Sequence[Any]:
+    """Rows of journeys, with `JOURNEY_COLUMNS`."""
+    return _journeys.rows(tx, as_list(ids))
+
+
+def active_journeys(tx: Connection, numbers: Sequence[int]) -> Sequence[Any]:
     """Rows of the contacts' active journeys, with `JOURNEY_COLUMNS`."""
-    return list(tx.execute(_active, {"ids": numbers}))
+    return _active.rows(tx, as_list(numbers))
 
 
 def messages(tx: Connection, journeys: Sequence[int]) -> dict[int, dict[str, Message]]:
     """For each journey, the newest message of each element."""
     found: dict[int, dict[str, Message]] = defaultdict(dict)
-    for journey, step, element, state, sent_at in tx.execute(_messages, {"ids": journeys}):
+    for journey, step, element, state, sent_at in _messages.rows(tx, as_list(journeys)):
         found[journey][element] = Message(step, state, sent_at)
     return found
 
@@ -87,7 +117,7 @@ def messages(tx: Connection, journeys: Sequence[int]) -> dict[int, dict[str, Mes
 def sent_by_active(tx: Connection, numbers: Sequence[int]) -> dict[int, list[tuple[str, MessageKey]]]:
     """For each contact the messages their active journeys sent, with their senders, the newest first."""
     found: dict[int, list[tuple[str, MessageKey]]] = defaultdict(list)
-    for contact, sender, journey, step in tx.execute(_sent_by_active, {"ids": numbers}):
+    for contact, sender, journey, step in _sent_by_active.rows(tx, as_list(numbers)):
         found[contact].append((sender, MessageKey(journey, step)))
     return found
 
@@ -96,7 +126,7 @@ def entries(tx: Connection, numbers: Sequence[int], flows: Sequence[int]) -> dic
     """Contact number -> flow number -> entries so far."""
     found: dict[int, dict[int, Entries]] = defaultdict(dict)
     if flows:
-        for contact, flow, count, last_at in tx.execute(_entries, {"ids": numbers, "flows": flows}):
+        for contact, flow, count, last_at in _entries.rows(tx, as_list(numbers), as_list(flows)):
             found[contact][flow] = Entries(count, last_at)
     return found
 
@@ -104,23 +134,36 @@ def entries(tx: Connection, numbers: Sequence[int], flows: Sequence[int]) -> dic
 def members(tx: Connection, numbers: Sequence[int]) -> dict[int, set[int]]:
     """Contact number -> numbers of the segment flows whose condition held when last looked."""
     found: dict[int, set[int]] = defaultdict(set)
-    for contact, flow in tx.execute(_members, {"ids": numbers}):
+    for contact, flow in _members.rows(tx, as_list(numbers)):
         found[contact].add(flow)
     return found
 
 
-def log(tx: Connection, numbers: Sequence[int], began: int, behind: int) -> dict[int, list[Event]]:
-    """For each contact the events that may still end a wait, in the order learnt: of messages after `began`,
-    their own after `behind`."""
+def log(tx: Connection, wanted: Sequence[tuple[int, int, int]]) -> dict[int, list[Event]]:
+    """For each contact the events that may still end a wait, in the order learnt. Wanted are: the contact's number,
+    the id behind which events of messages count, and that behind which their own do."""
     found: dict[int, list[Event]] = defaultdict(list)
-    for row in tx.execute(_log, {"ids": numbers, "began": began, "behind": behind}):
+    for row in _log.rows(tx, json.dumps(wanted)):
         found[row[1]].append(read_event(row))
     return found
 
 
+def stands(tx: Connection, journeys: Iterable[int]) -> dict[MessageKey, MessageStand]:
+    """How the messages of journeys stand."""
+    wanted = list(journeys)
+    if not wanted:
+        return {}
+    return {MessageKey(row[0], row[1]): MessageStand(*row[2:]) for row in _stands.rows(tx, as_list(wanted))}
+
+
+def keys_seen(tx: Connection, keys: Collection[str]) -> set[str]:
+    """Which of these events, by their tellers' keys, were told before."""
+    return {row[0] for row in _keys_seen.rows(tx, as_list(keys))} if keys else set()
+
+
 def due_contacts(tx: Connection, now: int, most: int) -> list[int]:
     """Contacts of the journeys that are due, the longest due first, each once."""
-    return list(dict.fromkeys(tx.scalars(_due, {"now": now, "most": most})))
+    return list(dict.fromkeys(row[0] for row in _due.rows(tx, now, most)))
 
 
 def newest(tx: Connection, column: Any) -> int:

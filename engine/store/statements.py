@@ -6,7 +6,8 @@ holds that the tuples' order is the one the driver wants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -14,12 +15,16 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Select,
     Table,
     bindparam,
     delete,
+    func,
     insert,
+    literal,
     literal_column,
     null,
+    select,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as insert_or
@@ -31,6 +36,7 @@ from tactful.engine.store.tables import (
     ContactRow,
     EventRow,
     GoalRow,
+    InboundRow,
     JourneyRow,
     MembershipRow,
     MessageRow,
@@ -46,7 +52,7 @@ def table(model: type[Any]) -> Table:
 
 JOURNEY, VISIT, EVENT, MESSAGE = table(JourneyRow), table(VisitRow), table(EventRow), table(MessageRow)
 CONTACT, BLOCK, BLOCK_ACT = table(ContactRow), table(BlockRow), table(BlockActRow)
-GOAL, MEMBERSHIP = table(GoalRow), table(MembershipRow)
+GOAL, MEMBERSHIP, INBOUND = table(GoalRow), table(MembershipRow), table(InboundRow)
 
 WAITING = ("queued", "held")
 """States of a message that was not handed over yet."""
@@ -73,6 +79,46 @@ class Bulk:
             return 0
         values = list(rows) if self._order is None else [self._order(row) for row in rows]
         return connection.exec_driver_sql(self._sql, values).rowcount
+
+
+def among(column: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a column's value is in a list of any length, given as one JSON text (`as_list`): a value each would
+    soon be more than a statement may carry."""
+    return column.in_(select(func.json_each(values).table_valued("value").c.value))
+
+
+def one_of(column: ColumnElement[Any], values: Iterable[int | str]) -> ColumnElement[bool]:
+    """The same for a list that is at hand."""
+    return among(column, literal(as_list(values)))
+
+
+def as_list(values: Iterable[int | str]) -> str:
+    """A list for `among`."""
+    return json.dumps(list(values))
+
+
+class Query:
+    """A select, compiled once and run through the driver. `names` are the values it wants, in the order `rows`
+    takes them."""
+
+    def __init__(self, statement: Select[Any], *names: str) -> None:
+        self._statement = statement
+        self._names = names
+        self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}  # by the kind of database
+
+    def rows(self, connection: Connection, *values: Any) -> Sequence[Any]:
+        """All rows; read them by position."""
+        sql, wanted, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
+        bound = {**fixed, **dict(zip(self._names, values, strict=True))}
+        return connection.exec_driver_sql(sql, tuple(bound[name] for name in wanted)).all()
+
+    def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        wanted = tuple(compiled.positiontup or ())
+        fixed = {name: value for name, value in compiled.params.items() if name not in self._names}
+        assert set(self._names) <= set(wanted), f"the statement wants {wanted}, not {self._names}"
+        found = self._compiled[dialect.name] = (str(compiled), wanted, fixed)
+        return found
 
 
 def _insert(dialect: Dialect, into: Table, columns: Sequence[str]) -> Bulk:
@@ -109,7 +155,7 @@ class Statements:
         )
         self.queue_messages = _insert(dialect, MESSAGE, (
             "journey", "step", "contact", "element", "channel", "sender", "purpose", "state", "due_at", "expires_at",
-            "tries", "unknowns",
+            "tries", "unknowns", "why",
         ))  # fmt: skip
         self.take_messages = Bulk(
             dialect,
@@ -128,6 +174,14 @@ class Statements:
             .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
             ("state", "due_at", "unknowns", "sent_at", "provider_id", "why", "of", "at"),
         )
+        self.receive_messages = Bulk(
+            dialect,
+            update(MESSAGE)
+            .values({"state": bindparam("becomes"), "due_at": null(), "why": null(),
+                     "sent_at": func.coalesce(MESSAGE.c.sent_at, bindparam("sent"))})
+            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
+            ("becomes", "sent", "of", "at"),
+        )  # fmt: skip
         self.withdraw_messages = Bulk(
             dialect,
             update(MESSAGE)

@@ -6,7 +6,8 @@ JSON text. Indexes are few, for each costs on the hot path, and partial where mo
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, Integer, MetaData, text
+from sqlalchemy import BigInteger, Index, Integer, MetaData
+from sqlalchemy import text as sql
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -62,10 +63,10 @@ class ContactRow(Table, table=True):
     created_at: int = Field(sa_type=BIG)
     changed_at: int = Field(sa_type=BIG)
     __table_args__ = (
-        Index("contact_email", "email", sqlite_where=text("email IS NOT NULL"),
-              postgresql_where=text("email IS NOT NULL")),
-        Index("contact_phone", "phone", sqlite_where=text("phone IS NOT NULL"),
-              postgresql_where=text("phone IS NOT NULL")),
+        Index("contact_email", sql("lower(email)"), sqlite_where=sql("email IS NOT NULL"),
+              postgresql_where=sql("email IS NOT NULL")),
+        Index("contact_phone", "phone", sqlite_where=sql("phone IS NOT NULL"),
+              postgresql_where=sql("phone IS NOT NULL")),
     )  # fmt: skip
 
 
@@ -93,10 +94,10 @@ class JourneyRow(Table, table=True):
     why: str | None = None
     __table_args__ = (
         Index("journey_entry", "contact", "flow", "entry_number", unique=True),
-        Index("journey_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
-              postgresql_where=text("due_at IS NOT NULL")),
-        Index("journey_stood_still", "flow", sqlite_where=text("stood_still IS NOT NULL"),
-              postgresql_where=text("stood_still IS NOT NULL")),
+        Index("journey_due", "due_at", sqlite_where=sql("due_at IS NOT NULL"),
+              postgresql_where=sql("due_at IS NOT NULL")),
+        Index("journey_stood_still", "flow", sqlite_where=sql("stood_still IS NOT NULL"),
+              postgresql_where=sql("stood_still IS NOT NULL")),
     )  # fmt: skip
 
 
@@ -131,8 +132,8 @@ class EventRow(Table, table=True):
     key: str | None = None  # the teller's own id of it: told twice, learnt once
     __table_args__ = (
         Index("event_contact", "contact", "id"),
-        Index("event_key", "key", unique=True, sqlite_where=text("key IS NOT NULL"),
-              postgresql_where=text("key IS NOT NULL")),
+        Index("event_key", "key", unique=True, sqlite_where=sql("key IS NOT NULL"),
+              postgresql_where=sql("key IS NOT NULL")),
     )  # fmt: skip
 
 
@@ -158,10 +159,10 @@ class MessageRow(Table, table=True):
     provider_id: str | None = None
     why: str | None = None
     __table_args__ = (
-        Index("message_due", "sender", "due_at", sqlite_where=text("due_at IS NOT NULL"),
-              postgresql_where=text("due_at IS NOT NULL")),
-        Index("message_in_hand", "state", sqlite_where=text("state IN ('sending', 'unknown')"),
-              postgresql_where=text("state IN ('sending', 'unknown')")),
+        Index("message_due", "sender", "due_at", sqlite_where=sql("due_at IS NOT NULL"),
+              postgresql_where=sql("due_at IS NOT NULL")),
+        Index("message_in_hand", "state", sqlite_where=sql("state IN ('sending', 'unknown')"),
+              postgresql_where=sql("state IN ('sending', 'unknown')")),
         {"sqlite_with_rowid": False},
     )  # fmt: skip
 
@@ -218,6 +219,33 @@ class BlockActRow(Table, table=True):
     at: int = Field(sa_type=BIG)
     evidence: str | None = None
     __table_args__ = (Index("block_act_destination", "destination", "id"),)
+
+
+class InboundRow(Table, table=True):
+    """A message that came in, as it was written and as it was read: the evidence of keyword opt-outs."""
+
+    __tablename__ = "inbound"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    sender: str  # ours, which was answered
+    destination: str  # theirs
+    text: str
+    at: int = Field(sa_type=BIG)
+    normalised: str
+    decision: str  # block | unblock | review | none
+    keyword: str | None = None
+    level: str | None = None
+    why: str
+    key: str | None = None  # the provider's own id of it: told twice, received once
+    reply: str | None = None  # what became of the rule's own reply: sending | sent | not sent: …
+    review_due_at: int | None = Field(default=None, sa_type=BIG)  # until a person has read it
+    reviewed_at: int | None = Field(default=None, sa_type=BIG)
+    reviewed: str | None = None
+    __table_args__ = (
+        Index("inbound_key", "key", unique=True, sqlite_where=sql("key IS NOT NULL"),
+              postgresql_where=sql("key IS NOT NULL")),
+        Index("inbound_review", "destination", sqlite_where=sql("review_due_at IS NOT NULL"),
+              postgresql_where=sql("review_due_at IS NOT NULL")),
+    )  # fmt: skip
 
 
 class EnrolmentRow(Table, table=True):

@@ -16,7 +16,7 @@ from tactful.elements.contract import (
     Settings,
 )
 from tactful.engine.interpreter import Caused, Journey, zone_of
-from tactful.engine.rules.turn import Delta
+from tactful.engine.rules.turn import Delta, sender_of
 from tactful.engine.store import rows
 from tactful.engine.store.statements import Statements
 
@@ -87,16 +87,17 @@ class Writer:
         message = caused.effect
         assert isinstance(message, SendMessage)
         settings = self._settings(journey.flow)
-        sender = message.sender or settings.senders.get(message.channel, "")
+        sender = sender_of(message, settings)
         purpose = message.purpose or settings.purpose
         if purpose == "transactional" and journey.flow not in self._transactional:
             purpose = "marketing"  # a flow cannot lift itself over blocks: the project file says which may
         expires_at = None
         if message.valid_for is not None:
             expires_at = message.valid_for.after(self._now, zone_of(contact, settings.time_zone))
+        state, due_at, why = ("queued", self._now, None) if sender else ("failed", None, "no sender is named for it")
         self._messages.append(
-            (journey.id, caused.step, journey.contact, caused.element, message.channel, sender, purpose, "queued",
-             self._now, expires_at, 0, 0)
+            (journey.id, caused.step, journey.contact, caused.element, message.channel, sender, purpose, state, due_at,
+             expires_at, 0, 0, why)
         )  # fmt: skip
 
     def _change_list(self, contact: Contact, journey: Journey, caused: Caused) -> None:

@@ -133,7 +133,8 @@ def _never_reported(event: str, send: str, draft: Draft) -> tuple[str, str] | No
     sender, facts = sender_of(element, draft)
     if facts is not None and facts.reports is not None and event not in facts.reports:
         message = f"{quoted(event)} is never reported by {quoted(sender)}, the sender of {quoted(send)}"
-        return message, f"it reports {listed(sorted(facts.reports)) or 'nothing'}"
+        reports = f"it reports {listed(sorted(facts.reports)) or 'nothing'}"
+        return message, f"{reports}; where something else tells the engine of it, name it in the sender's `reports`"
     if facts is not None and event == "replied" and not facts.two_way:
         message = f"nobody can reply to {quoted(sender)}, the sender of {quoted(send)}"
         return message, "use a sender with `two_way: true`"

@@ -148,7 +148,17 @@ def asked(text):
 
 LOCALS = st.from_regex(r"[A-Za-z0-9.+!'\"_()<>-]{0,12}", fullmatch=True) | st.just("PostMaster") | st.text(max_size=6)
 DOMAINS = st.from_regex(r"([A-Za-z0-9_-]{0,5}\.){0,3}[a-z0-9-]{0,4}", fullmatch=True) | st.sampled_from(
-    ["example.com", "EXAMPLE.com", "xn--bro-hoa.example", "büro.example", "a..b", "x.test", "test", "x.local", "1.2.3.4"]
+    [
+        "example.com",
+        "EXAMPLE.com",
+        "xn--bro-hoa.example",
+        "büro.example",
+        "a..b",
+        "x.test",
+        "test",
+        "x.local",
+        "1.2.3.4",
+    ]
 )
 
 
@@ -205,9 +215,10 @@ def test_every_countrys_own_examples_are_numbers(index, seed):
 def test_any_text_is_an_address_or_a_bad_one(text, region):
     for normalise in (email_address, lambda text: phone_number(text, region)):
         try:
-            assert normalise(text) == normalise(normalise(text))
-        except BadAddress as bad:
-            assert str(bad)
+            address = normalise(text)
+        except BadAddress:
+            continue
+        assert normalise(address) == address
 
 
 def test_the_libraries_are_loaded_late():

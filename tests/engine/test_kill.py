@@ -22,6 +22,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import select, text
 
+from tactful.elements import catalogue
+from tactful.elements.contract import MessageKey
 from tactful.engine.clock import SystemClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
@@ -29,8 +31,6 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.host import Incoming
 from tactful.engine.outbox import Settled
 from tactful.engine.store.statements import MESSAGE
-from tactful.elements import catalogue
-from tactful.elements.contract import MessageKey
 from tactful.flows.load import load_sources
 
 SENDER = "news@acme.example"
@@ -108,7 +108,7 @@ class Project:
 
     def daemon(self) -> subprocess.Popen[str]:
         """Start it, and wait until it says that it runs."""
-        command = [sys.executable, "-m", "tactful.engine.cli", "serve", "--project", str(self.folder)]
+        command = [str(Path(sys.executable).with_name("tactful")), "serve", "--project", str(self.folder)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         assert process.stderr is not None
         said = []

@@ -9,6 +9,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from tactful.engine.store.database import StoreError
+from tactful.engine.store.tables import metadata
 
 if TYPE_CHECKING:
     from tactful.engine.store.database import Store
@@ -17,14 +21,32 @@ if TYPE_CHECKING:
 def upgrade(store: Store) -> None:
     """Bring a database to the newest schema. Does nothing, quickly, where it has it already.
 
-    All steps run in one transaction: they happen together or not at all.
+    All steps run in one transaction: they happen together or not at all. Raises StoreError for a database that a
+    newer tactful has, or another program.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    steps = ScriptDirectory.from_config(config)
     with store.read() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
+        has = MigrationContext.configure(connection).get_current_revision()
+        tables = set(inspect(connection).get_table_names())
+    newest = steps.get_current_head()
+    if has == newest:
+        return
+    if has not in {None, *(step.revision for step in steps.walk_revisions())}:
+        if tables >= set(metadata.tables):
+            raise StoreError(
+                f"the database {store.path} is of a newer tactful (schema {has}; this one knows {newest}); "
+                "upgrade tactful"
+            )
+        raise _of_another_program(store, tables)
+    if has is None and tables:
+        raise _of_another_program(store, tables)
     with store.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _of_another_program(store: Store, tables: set[str]) -> StoreError:
+    some = ", ".join(sorted(tables)[:3])
+    return StoreError(f"{store.path} is the database of another program (it holds {some}); name a file of its own")

@@ -57,7 +57,7 @@ def upgrade() -> None:
     op.create_index(
         "contact_email",
         "contact",
-        ["email"],
+        [sa.text("lower(email)")],
         unique=False,
         sqlite_where=sa.text("email IS NOT NULL"),
         postgresql_where=sa.text("email IS NOT NULL"),
@@ -133,6 +133,41 @@ def upgrade() -> None:
         sa.Column("at", BIG, nullable=False),
         sa.PrimaryKeyConstraint("journey", "name"),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "inbound",
+        sa.Column("id", BIG, nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("destination", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("at", BIG, nullable=False),
+        sa.Column("normalised", sa.String(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("keyword", sa.String(), nullable=True),
+        sa.Column("level", sa.String(), nullable=True),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=True),
+        sa.Column("reply", sa.String(), nullable=True),
+        sa.Column("review_due_at", BIG, nullable=True),
+        sa.Column("reviewed_at", BIG, nullable=True),
+        sa.Column("reviewed", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "inbound_key",
+        "inbound",
+        ["key"],
+        unique=True,
+        sqlite_where=sa.text("key IS NOT NULL"),
+        postgresql_where=sa.text("key IS NOT NULL"),
+    )
+    op.create_index(
+        "inbound_review",
+        "inbound",
+        ["destination"],
+        unique=False,
+        sqlite_where=sa.text("review_due_at IS NOT NULL"),
+        postgresql_where=sa.text("review_due_at IS NOT NULL"),
     )
     op.create_table(
         "journey",

@@ -1,0 +1,27 @@
+"""What is wrong with a database that cannot be used, in words for whoever has to do something about it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+_SAYS = {
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database; name another file, or bring back a backup",
+    sqlite3.SQLITE_CORRUPT: "is damaged; bring back a backup, or try `sqlite3 FILE .recover`",
+    sqlite3.SQLITE_READONLY: "cannot be written to; see who owns the file and its folder, and who runs this",
+    sqlite3.SQLITE_PERM: "cannot be used; see who owns the file and its folder, and who runs this",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; see whether it is a folder, and who may read it",
+    sqlite3.SQLITE_BUSY: "is in use by another program, which does not let go of it; try again, or stop that one",
+    sqlite3.SQLITE_LOCKED: "is in use by another program, which does not let go of it; try again, or stop that one",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full; nothing was changed",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
+}
+
+
+def trouble(error: BaseException) -> str | None:
+    """What to say of an error of the database itself, after its name; None for any other, which is a fault of ours."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    said = None if code is None else _SAYS.get(code & 0xFF)  # the rest of the bits tell the kinds of one trouble apart
+    return None if said is None else f"{said} ({cause})"

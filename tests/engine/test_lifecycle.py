@@ -1,0 +1,463 @@
+"""The life of a flow: nobody is lost and nobody enters twice, whenever the engine is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tactful.elements import catalogue
+from tactful.engine.clock import SetClock
+from tactful.engine.compose import Engine, open_engine
+from tactful.engine.contacts import put_contacts
+from tactful.engine.contacts_file import ContactFields
+from tactful.engine.flowbook import FlowGone
+from tactful.engine.host import Incoming
+from tactful.engine.lifecycle import WrongState
+from tactful.engine.optout import by_hand
+from tactful.engine.outbox import Settled
+from tactful.engine.store.database import Store
+from tactful.engine.testing import World
+from tactful.flows.load import load_sources
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+MONDAY = 1_772_442_000_000
+NewWorld = Callable[..., World]
+
+PING = """
+flow: f
+entry: {event: began, again: always}
+settings: {sender: {email: a@acme.example}}
+elements:
+  first: {type: wait_for_event, event: ping, within: 2 hours, next: {happened: rest, timed_out: late}}
+  rest: {type: pause, for: 3 days, next: done}
+  done: {type: goal, name: rested}
+  late: {type: goal, name: late}
+"""
+MAIL = """
+flow: f
+entry: {event: began}
+settings: {sender: {email: a@acme.example}}
+elements: {mail: {type: send_email, subject: S, text: T}}
+"""
+VIP = """
+flow: vip
+entry: {segment: contact.orders >= 5, again: always}
+elements: {mark: {type: goal, name: vip}}
+"""
+
+
+def begun(world: World, flow: str = PING) -> None:
+    world.publish(flow)
+    world.contact("ana@example.com")
+    world.happens("began", "ana@example.com")
+
+
+def pause(world: World, flow: str = "f") -> None:
+    world.engine.lifecycle.pause(flow, world.clock.now())
+
+
+def resume(world: World, flow: str = "f") -> None:
+    world.engine.lifecycle.resume(flow, world.clock.now())
+
+
+# --- pause and resume
+
+
+def test_an_event_between_resuming_and_going_on_is_not_lost_nor_its_timer(world: World) -> None:
+    """The daemon sets journeys going in batches: until then they stand, though their flow is live already."""
+    begun(world)
+    pause(world)
+    resume(world)
+    world.engine.host.tell([Incoming("ping", "ana@example.com")], world.clock.now())  # before anything went on
+    world.settle()
+    assert world.path(1) == [("first", "happened")]
+    assert world.journeys()[0].due_at == world.clock.now() + 3 * DAY
+    world.advance("3 days")
+    assert world.goals() == [(1, "rested")]
+
+
+def test_paused_again_before_it_went_on_keeps_its_timer(world: World) -> None:
+    begun(world)
+    for _ in range(2):
+        pause(world)
+        resume(world)
+    world.advance("2 hours")
+    assert world.path(1)[0] == ("first", "timed_out")
+
+
+def test_a_change_of_the_contact_during_a_pause_counts(world: World) -> None:
+    begun(
+        world,
+        """
+flow: f
+entry: {event: began}
+elements:
+  gold: {type: wait_for_change, when: contact.tier == "gold", within: forever, next: {happened: yes, timed_out: end}}
+  yes: {type: goal, name: gold}
+""",
+    )
+    pause(world)
+    world.contact("ana@example.com", tier="gold")
+    assert world.goals() == []
+    resume(world)
+    world.settle()
+    assert world.goals() == [(1, "gold")]
+
+
+@pytest.mark.parametrize("outcome", ["queued", "unknown"])
+def test_what_is_tried_while_its_flow_is_paused_is_not_tried_again_before_it_goes_on(
+    world: World, outcome: str
+) -> None:
+    world.publish(MAIL)
+    world.contact("ana@example.com")
+    now = world.clock.now()
+    world.engine.host.tell([Incoming("began", "ana@example.com")], now)
+    (taken,) = world.engine.outbox.take("a@acme.example", now, 10).messages
+    pause(world)
+    world.engine.outbox.settle([Settled(taken.key, "queued", "later", due_at=now, unknown=outcome == "unknown")], now)
+    world.advance("1 day")
+    assert (world.sent(), list(world.messages().values())) == ([], ["held"])
+    resume(world)
+    world.settle()
+    assert len(world.sent()) == 1
+    assert world.path(1) == [("mail", "sent")]
+
+
+def test_a_message_sent_while_its_flow_was_paused_moves_its_journey_afterwards(world: World) -> None:
+    world.publish(MAIL)
+    world.contact("ana@example.com")
+    now = world.clock.now()
+    world.engine.host.tell([Incoming("began", "ana@example.com")], now)
+    (taken,) = world.engine.outbox.take("a@acme.example", now, 10).messages
+    pause(world)
+    world.engine.outbox.settle([Settled(taken.key, "sent")], now)
+    world.settle()
+    assert world.journeys()[0].state == "active"
+    resume(world)
+    world.settle()
+    assert world.path(1) == [("mail", "sent")]
+
+
+def test_a_flow_paused_while_it_finishes_goes_on_finishing(world: World) -> None:
+    begun(world)
+    world.engine.lifecycle.stop("f", world.clock.now())
+    pause(world)
+    resume(world)
+    world.happens("began", "ana@example.com")
+    assert len(world.journeys()) == 1, "nobody enters"
+    world.advance("2 hours")
+    assert world.engine.host.flows.state["f"] == "stopped"
+    world.publish(PING)
+    pause(world)
+    resume(world)
+    world.happens("began", "ana@example.com")
+    assert len(world.journeys()) == 2, "published again it is as any other"
+
+
+def test_a_crowd_stands_still_with_its_flow(world: World) -> None:
+    world.publish(PING)
+    for n in range(3):
+        world.contact(f"c{n}@example.com")
+    enrolment = world.engine.lifecycle.begin_enrolment("f", None, world.clock.now())
+    world.engine.lifecycle.go_on_enrolling(enrolment, world.clock.now(), most=1)
+    pause(world)
+    world.settle()
+    with pytest.raises(WrongState):
+        world.engine.lifecycle.go_on_enrolling(enrolment, world.clock.now())
+    assert len(world.journeys()) == 1
+    world.publish(PING.replace("flow: f", "flow: other"))
+    world.engine.lifecycle.begin_enrolment("other", None, world.clock.now())
+    world.settle()
+    assert len(world.journeys()) == 4, "and keeps no other crowd waiting"
+    resume(world)
+    world.settle()
+    assert len(world.journeys()) == 6
+
+
+def test_whoever_joins_a_segment_while_its_flow_is_paused_was_there_before(world: World) -> None:
+    world.publish(VIP)
+    pause(world, "vip")
+    world.contact("ana@example.com", orders=5)
+    resume(world, "vip")
+    world.settle()
+    world.contact("ana@example.com", orders=6)
+    assert world.journeys() == [], "nobody enters while it is paused, nor for it afterwards"
+    world.contact("ana@example.com", orders=1)
+    world.contact("ana@example.com", orders=5)
+    assert len(world.journeys()) == 1
+
+
+# --- publish
+
+
+def test_publishing_the_same_segment_again_loses_nobody_who_was_about_to_enter(world: World) -> None:
+    """Time brings people into a segment between two looks; a corrected text must not note them as there before."""
+    flow = """
+flow: quiet
+about: First words.
+entry: {segment: days_since(contact.last_seen) >= 3}
+elements: {mark: {type: goal, name: quiet}}
+"""
+    world.publish(flow)
+    world.contact("ana@example.com", last_seen="2026-03-01")
+    assert isinstance(world.clock, SetClock)
+    world.clock.advance(3 * DAY)  # nothing ran meanwhile
+    loaded = load_sources({"flow.yaml": flow.replace("First", "Better")}, catalogue()).flow
+    assert loaded is not None
+    world.engine.lifecycle.publish(loaded, world.clock.now())
+    world.settle()
+    assert len(world.journeys()) == 1
+
+
+def test_publishing_again_keeps_a_schedule_that_is_due(new_world: NewWorld) -> None:
+    flow = 'flow: daily\nabout: First.\nentry: {schedule: "0 10 * * *"}\nelements: {mark: {type: goal, name: seen}}\n'
+    world = new_world()
+    world.contact("ana@example.com")
+    world.publish(flow)
+    assert isinstance(world.clock, SetClock)
+    world.clock.advance(2 * HOUR)  # it was due an hour ago, and nothing ran
+    world.publish(flow.replace("First", "Better"))
+    assert len(world.journeys()) == 1
+
+
+def test_a_flow_published_again_is_not_emptied_by_a_stop_that_still_runs(world: World) -> None:
+    begun(world)
+    world.engine.lifecycle.stop("f", world.clock.now())
+    world.publish(PING)
+    with pytest.raises(WrongState, match="flow f is live"):
+        world.engine.lifecycle.take_all_out("f", world.clock.now())
+    assert world.journeys()[0].state == "active"
+
+
+# --- killed between any two transactions
+
+
+class Killed(Exception):
+    """The engine died."""
+
+
+class Mortal:
+    """An engine on a file that dies before any of its transactions, and is opened again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._url = f"sqlite:///{folder / 'mortal.db'}"
+        self.engine: Engine = open_engine(self._url)
+
+    def dies_before(self, transaction: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the so-many-th write transaction from here never begin."""
+        left = transaction
+        write = Store.write
+
+        def counted(store: Store) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return write(store)
+
+        monkeypatch.setattr(Store, "write", counted)
+
+    def born_again(self, monkeypatch: pytest.MonkeyPatch) -> Engine:
+        monkeypatch.undo()
+        self.engine.close()
+        self.engine = open_engine(self._url)
+        return self.engine
+
+
+def journeys(engine: Engine) -> list[tuple[int, str]]:
+    with engine.store.read() as tx:
+        found = tx.exec_driver_sql("select contact, state from journey order by id").all()
+        return sorted((contact, state) for contact, state in found)
+
+
+def run(engine: Engine, now: int) -> None:
+    while engine.host.tick(now) or engine.lifecycle.go_on(now):
+        pass
+
+
+def publish(engine: Engine, text: str, now: int = MONDAY) -> None:
+    flow = load_sources({"flow.yaml": text}, catalogue()).flow
+    assert flow is not None
+    engine.lifecycle.publish(flow, now)
+
+
+def crowd(engine: Engine, people: int, **attributes: object) -> None:
+    fields = [ContactFields(f"c{n}", f"c{n}@example.com", attributes=attributes) for n in range(people)]
+    put_contacts(engine.host, fields, MONDAY)
+
+
+def died(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except Killed:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_segment_published_and_killed_enters_nobody_who_was_in_it_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    mortal = Mortal(tmp_path)
+    crowd(mortal.engine, 2_500, orders=9)
+    mortal.dies_before(at, monkeypatch)
+    dead = died(lambda: publish(mortal.engine, VIP))
+    engine = mortal.born_again(monkeypatch)
+    if at == 0:
+        assert dead
+        return
+    put_contacts(engine.host, [ContactFields("c2400", attributes={"orders": 10})], MONDAY)  # before it goes on
+    run(engine, MONDAY)
+    crowd(engine, 2_500, orders=10)
+    assert journeys(engine) == []
+    put_contacts(engine.host, [ContactFields("new", attributes={"orders": 5})], MONDAY)
+    assert len(journeys(engine)) == 1, "who comes to be in it enters"
+    engine.close()
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_crowd_killed_on_its_way_enters_whole_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    mortal = Mortal(tmp_path)
+    publish(mortal.engine, PING)
+    crowd(mortal.engine, 2_500)
+    mortal.dies_before(at, monkeypatch)
+
+    def enter() -> None:
+        enrolment = mortal.engine.lifecycle.begin_enrolment("f", None, MONDAY)
+        while not mortal.engine.lifecycle.go_on_enrolling(enrolment, MONDAY).done:
+            pass
+
+    died(enter)
+    engine = mortal.born_again(monkeypatch)
+    run(engine, MONDAY)
+    entered = [contact for contact, _ in journeys(engine)]
+    assert sorted(entered) == ([] if at == 0 else list(range(1, 2_501)))
+    engine.close()
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    mortal = Mortal(tmp_path)
+    publish(mortal.engine, PING)
+    crowd(mortal.engine, 1_500)
+    mortal.engine.host.enter("f", [f"c{n}" for n in range(1_500)], MONDAY)
+    mortal.dies_before(at, monkeypatch)
+
+    def pause_and_resume() -> None:
+        mortal.engine.lifecycle.pause("f", MONDAY)
+        mortal.engine.lifecycle.resume("f", MONDAY)
+        run(mortal.engine, MONDAY)
+
+    died(pause_and_resume)
+    engine = mortal.born_again(monkeypatch)
+    with engine.host.transaction():
+        is_paused = engine.host.flows.state["f"] == "paused"
+    assert is_paused == (at == 1)
+    if is_paused:
+        engine.lifecycle.resume("f", MONDAY)
+    run(engine, MONDAY)
+    run(engine, MONDAY + 2 * HOUR)
+    assert journeys(engine) == [(contact, "done") for contact in range(1, 1_501)]
+    with engine.store.read() as tx:
+        counted = tx.exec_driver_sql("select name, count(*) from goal group by name").all()
+    assert [tuple(row) for row in counted] == [("late", 1_500)]
+    engine.close()
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    mortal = Mortal(tmp_path)
+    publish(mortal.engine, PING)
+    crowd(mortal.engine, 1_500)
+    mortal.engine.host.enter("f", [f"c{n}" for n in range(1_500)], MONDAY)
+    mortal.dies_before(at, monkeypatch)
+
+    def stop() -> None:
+        mortal.engine.lifecycle.stop("f", MONDAY)
+        while mortal.engine.lifecycle.take_all_out("f", MONDAY):
+            pass
+
+    died(stop)
+    engine = mortal.born_again(monkeypatch)
+    with engine.host.transaction():
+        state = engine.host.flows.state["f"]
+    assert state == ("live" if at == 0 else "stopped" if at == 4 else "finishing")
+    if state == "live":
+        engine.lifecycle.stop("f", MONDAY)
+    while engine.lifecycle.take_all_out("f", MONDAY):
+        pass
+    assert journeys(engine) == [(contact, "removed") for contact in range(1, 1_501)]
+    engine.close()
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_schedule_killed_brings_everybody_in_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    mortal = Mortal(tmp_path)
+    crowd(mortal.engine, 1_500)
+    publish(mortal.engine, 'flow: d\nentry: {schedule: "0 10 * * *"}\nelements: {mark: {type: goal, name: seen}}\n')
+    mortal.dies_before(1 + at, monkeypatch)  # `tick` looks first
+    died(lambda: run(mortal.engine, MONDAY + HOUR))
+    engine = mortal.born_again(monkeypatch)
+    run(engine, MONDAY + 2 * HOUR)
+    assert sorted(contact for contact, _ in journeys(engine)) == list(range(1, 1_501))
+    engine.close()
+
+
+# --- the flows as threads and processes see them
+
+
+def test_a_reader_who_began_before_a_change_does_not_bring_the_old_flows_back(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}")
+    publish(engine, PING)
+    with engine.store.read() as old:
+        engine.host.flows.refresh(old)  # its view of the database is fixed here
+        engine.lifecycle.stop("f", MONDAY)
+        with engine.host.transaction():
+            assert engine.host.flows.state["f"] == "finishing"
+            engine.host.flows.refresh(old)
+            assert engine.host.flows.state["f"] == "finishing"
+    engine.close()
+
+
+def test_a_change_that_was_rolled_back_is_seen_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mortal = Mortal(tmp_path)
+    publish(mortal.engine, PING)
+
+    def fails(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("tactful.engine.lifecycle.flows_changed", fails)
+    assert died(lambda: publish(mortal.engine, PING.replace("3 days", "4 days")))
+    assert died(lambda: publish(mortal.engine, MAIL.replace("flow: f", "flow: g")))
+    monkeypatch.undo()
+    publish(mortal.engine, MAIL.replace("flow: f", "flow: h"))
+    with mortal.engine.host.transaction() as tx:
+        flows = mortal.engine.host.flows
+        assert set(flows.live.by_id) == {"f", "h"}
+        assert {id: live.version for id, live in flows.live.by_id.items()} == {"f": 1, "h": 2}
+        assert flows.version(tx, 2).id == "h"
+    mortal.engine.close()
+
+
+def test_an_opt_out_is_taken_also_where_a_flow_does_not_load_any_more(tmp_path: Path) -> None:
+    """An element was uninstalled: nothing moves and nothing is sent, and no is still taken for an answer."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}")
+    publish(engine, PING)
+    engine.close()
+    fewer = {name: element for name, element in catalogue().items() if name != "pause"}
+    engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}", elements=fewer)
+    with pytest.raises(FlowGone, match="flow version 1 does not load any more"):
+        engine.host.tick(MONDAY)
+    assert by_hand.block(engine, "ana@example.com", "email", MONDAY)
+    assert by_hand.explain(engine, "ana@example.com", "email").block is not None
+    assert by_hand.unblock(engine, "ana@example.com", "email", MONDAY, reason="asked to") == 1
+    engine.close()

@@ -1,0 +1,499 @@
+"""The project file: read whole, and all that is wrong with it told at once, in its place."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tactful.elements.options.duration import Duration
+from tactful.engine.project import NotSet, Project, find_project, load_project
+from tactful.engine.project_options import KeywordRule, Links, OptOut, PackRule
+from tactful.engine.rules.permission import Limit
+from tactful.engine.senders import ConsoleSender, InfobipSender, Secret, SmtpSender
+from tactful.flows.model import SenderFacts, Surroundings
+from tactful.flows.problem import Problem
+
+# As the language's page has it.
+WHOLE = """\
+database: sqlite:///tactful.db             # or postgresql+psycopg://…
+flows: flows/                              # where the flow files are
+contact:
+  first_name: text
+  orders: number
+  country: text
+  birthday: date
+senders:
+  "news@acme.example": {channel: email, via: smtp, host: localhost, port: 2525}
+  "+38595000111":      {channel: sms, via: infobip, two_way: true}
+  "ACME":              {channel: sms, via: infobip, two_way: false}    # alphanumeric: opt-out by link
+limits:
+  - {messages: 3, per: 7 days, when_limited: hold}
+transactional: [password-reset]
+opt_out:
+  base_url: https://go.acme.example
+  keywords:
+    - {sender: "+38595000111", keyword: STOP, action: block, level: this_sender, reply: "You won't hear from us."}
+    - {sender: "+38595000111", keyword: START, action: unblock, level: this_sender}
+    - {pack: us-fcc, level: any_sender, enabled: false}
+  links: {enabled: true, level: any_sender}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path.resolve()
+
+
+def load(folder, text) -> tuple[Project | None, tuple[Problem, ...]]:
+    file = folder / "tactful.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_project(file)
+
+
+def project(folder, text) -> Project:
+    found, problems = load(folder, text)
+    assert found is not None, "\n".join(problem.render() for problem in problems)
+    assert not problems
+    return found
+
+
+def told(folder, text):
+    """Line, column and code of every problem."""
+    return [(p.place.line, p.place.column, p.code) for p in load(folder, text)[1]]
+
+
+def only(folder, text):
+    (problem,) = load(folder, text)[1]
+    return problem
+
+
+def test_a_whole_project(folder):
+    assert project(folder, WHOLE) == Project(
+        file=folder / "tactful.yaml",
+        database="sqlite:///tactful.db",
+        flows=folder / "flows",
+        contact={"first_name": "text", "orders": "number", "country": "text", "birthday": "date"},
+        senders={
+            "news@acme.example": SmtpSender(
+                channel="email", via="smtp", host="localhost", port=2525, tls="none", on_unknown="at_least_once"
+            ),
+            "+38595000111": InfobipSender(channel="sms", via="infobip", two_way=True),
+            "ACME": InfobipSender(channel="sms", via="infobip", two_way=False),
+        },
+        limits=(Limit(3, Duration.parse("7 days"), "hold"),),
+        transactional=frozenset({"password-reset"}),
+        opt_out=OptOut(
+            base_url="https://go.acme.example",
+            keywords=(
+                KeywordRule(
+                    sender="+38595000111", keyword="STOP", action="block", level="this_sender",
+                    reply="You won't hear from us.",
+                ),
+                KeywordRule(sender="+38595000111", keyword="START", action="unblock", level="this_sender"),
+                PackRule(pack="us-fcc", level="any_sender", enabled=False),
+            ),
+            links=Links(enabled=True, level="any_sender"),
+        ),
+    )  # fmt: skip
+
+
+def test_what_flows_want_to_know(folder):
+    assert project(folder, WHOLE).surroundings() == Surroundings(
+        {"first_name": "text", "orders": "number", "country": "text", "birthday": "date"},
+        {
+            "news@acme.example": SenderFacts("email", reports=frozenset()),  # a mail server tells of nothing
+            "+38595000111": SenderFacts("sms"),
+            "ACME": SenderFacts("sms", two_way=False),
+        },
+        frozenset({"password-reset"}),
+        opt_out_links=True,
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
+def test_an_empty_file_is_a_project(folder, text):
+    found = project(folder, text)
+    assert found == Project(file=folder / "tactful.yaml", database="sqlite:///tactful.db", flows=folder)
+    assert found.surroundings() == Surroundings(None, None, frozenset(), opt_out_links=False)
+
+
+def test_everything_that_is_wrong_at_once(folder):
+    assert told(
+        folder,
+        """\
+database: mysql://x
+flow: x
+time_zone: Europe/Zagreb
+region: UK
+contact: {email: text, first name: text, age: int}
+senders:
+  a@acme.example: {channel: email, via: smtp, host: localhost, port: 99999, prot: 3}
+  b@acme.example: {channel: email, via: smpt}
+  c@acme.example: {channel: emial, via: console}
+  d@acme.example: 3
+limits:
+  - {messages: 0, per: 7}
+transactional: [fine, A b]
+opt_out:
+  keyword: []
+  keywords:
+    - {keyword: "!!", action: blok, level: this}
+""",
+    ) == [
+        (1, 11, "unknown-database"),
+        (2, 1, "unknown-option"),
+        (3, 1, "unknown-option"),
+        (4, 9, "unknown-region"),
+        (5, 11, "own-attribute"),
+        (5, 24, "bad-name"),
+        (5, 47, "bad-choice"),
+        (7, 70, "out-of-range"),
+        (7, 77, "unknown-option"),
+        (8, 41, "unknown-via"),
+        (9, 29, "unknown-channel"),
+        (10, 19, "wrong-type"),
+        (12, 16, "out-of-range"),
+        (12, 24, "no-unit"),
+        (13, 23, "bad-id"),
+        (15, 3, "unknown-option"),
+        (17, 17, "bad-keyword"),
+        (17, 31, "bad-choice"),
+        (17, 44, "bad-choice"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("flow: x", "did you mean `flows`?"),
+        ("quiet_hours: {from: '21:00'}", "quiet hours stand in a flow's `settings:`"),
+        ("time_zone: Europe/Zagreb", "a time zone stands in a flow's `settings:`"),
+        ("region: uk", "write `GB`"),
+        ("region: Croatia", "two letters, such as `HR`"),
+        ("database: postgres://x", "write `postgresql+psycopg`"),
+        ("contact: {age: integer}", "write `number`"),
+        ("contact: {age: nubmer}", "did you mean `number`?"),
+        ("senders: {a@x.example: {channel: email, via: mstp}}", "did you mean `smtp`?"),
+        ("senders: {a@x.example: {channel: email}}", "there are `console`, `smtp` and `infobip`"),
+        ("senders: {a@x.example: {channel: emial, via: console}}", "did you mean `email`?"),
+        ("senders: {a@x.example: {channel: email, via: console, reports: [openned]}}", "did you mean `opened`?"),
+        ("senders: {a@X.example: {channel: email, via: console}}", "write `a@x.example`"),
+        ("senders: {+385 95 000111: {channel: push, via: console, nam: x}}", "did you mean `name`?"),
+        ("opt_out: {links: {enabled: true}}", "write `base_url: https://…` above, or `enabled: false`"),
+    ],
+)
+def test_hints(folder, text, hint):
+    assert only(folder, text).hint == hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- a", "text", "senders: []", "senders:", "limits: {}", "limits: [3]", "opt_out: 3", "opt_out: {keywords: 3}",
+     "opt_out: {keywords: [3]}", "opt_out: {links: 3}", "contact: [a]", "contact: {a: [1]}", "senders: {a: {via: [1]}}",
+     "{", "a: 1\na: 2", "\0", "database: {env: 1 2}", "flows: [a]", "transactional: x", "region: 3"],
+)  # fmt: skip
+def test_what_has_the_wrong_shape_is_told(folder, text):
+    found, problems = load(folder, text)
+    assert found is None
+    assert problems
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_project_or_told(tmp_path_factory, text):
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    found, problems = load_project(file)
+    assert (found is None) == any(problem.severity == "error" for problem in problems)
+
+
+PIECES = st.recursive(
+    st.sampled_from([None, 1, True, "x", "email", "smtp", "7 days", "a@x.example"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
+        st.sampled_from(["via", "channel", "host", "keyword", "keywords", "links", "a@x.example", "per", "env"]),
+        inner, max_size=3,
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["database", "flows", "contact", "senders", "limits", "transactional", "opt_out", "region"]),
+        PIECES,
+        max_size=3,
+    )
+)
+def test_any_shape_is_a_project_or_told(tmp_path_factory, data):
+    import json
+
+    file = tmp_path_factory.getbasetemp() / "shape.yaml"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    found, problems = load_project(file)
+    assert (found is None) == any(problem.severity == "error" for problem in problems)
+
+
+def test_a_file_that_is_not_there(folder):
+    found, (problem,) = load_project(folder / "tactful.yaml")
+    assert found is None
+    assert problem.render().endswith(
+        ":1:1: error: the file cannot be read: no such file or directory [file-unreadable]"
+    )
+    assert load_project(folder)[1][0].code == "file-unreadable"
+
+
+# --- Senders -------------------------------------------------------------------------------------
+
+
+def sender(folder, name, options, **more):
+    found = project(
+        folder, f"senders:\n  {name!r}: {options}\nopt_out: {{base_url: https://go.acme.example}}\n", **more
+    )
+    assert found.senders is not None
+    return found.senders[name]
+
+
+@pytest.mark.parametrize(
+    ("written", "port", "tls"),
+    [
+        ("host: mail.example", 587, "starttls"),
+        ("host: mail.example, port: 465", 465, "implicit"),
+        ("host: mail.example, tls: implicit", 465, "implicit"),
+        ("host: mail.example, tls: none", 25, "none"),
+        ("host: mail.example, port: 2525", 2525, "starttls"),
+        ("host: localhost", 25, "none"),
+        ("host: 127.0.0.1, port: 1025", 1025, "none"),
+        ("host: '::1', tls: starttls", 587, "starttls"),
+    ],
+)
+def test_the_usual_port_and_tls(folder, written, port, tls):
+    found = sender(folder, "a@x.example", f"{{channel: email, via: smtp, {written}}}")
+    assert isinstance(found, SmtpSender)
+    assert (found.port, found.tls) == (port, tls)
+
+
+def test_a_login(folder):
+    login = "username: acme, password: {env: SMTP_PASSWORD}"
+    found = sender(folder, "a@x.example", f"{{channel: email, via: smtp, host: mail.example, {login}}}")
+    assert isinstance(found, SmtpSender)
+    assert found.password == Secret(env="SMTP_PASSWORD")
+    assert found.password.value({"SMTP_PASSWORD": "hunter2"}) == "hunter2"
+    assert found.password.value({}) is None
+
+
+def test_a_secret_in_the_file_is_an_error_that_does_not_show_it(folder):
+    text = "senders:\n  a@x.example: {channel: email, via: smtp, host: h, username: acme, password: hunter2}\n"
+    problem = only(folder, text)
+    assert problem.code == "secret-in-file"
+    assert problem.hint == "put it in an environment variable and write `{env: NAME_OF_THE_VARIABLE}`"
+    assert "hunter2" not in problem.render()
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ("{channel: email, via: smtp, host: h, username: acme}", "half-a-login"),
+        ("{channel: email, via: smtp, host: h, tls: none, username: a, password: {env: P}}", "password-in-the-clear"),
+        ("{channel: sms, via: smtp, host: h}", "wrong-channel"),
+        ("{channel: email, via: smtp}", "missing-option"),
+        ("{channel: email, via: smtp, host: 'a b'}", "bad-host"),
+        ("{channel: email, via: smtp, host: h, username: a, password: {env: 'a b'}}", "bad-name"),
+        ("{channel: email, via: smtp, host: h, username: a, password: {}}", "missing-option"),
+        ("{channel: email, via: console, rate: 0}", "out-of-range"),
+        ("{channel: email, via: console, reply_to: nobody}", "bad-address"),
+        ("{channel: email, via: console, on_unknown: twice}", "bad-choice"),
+        ("{channel: email, via: console, host: h}", "unknown-option"),
+        ("{channel: push, via: console, two_way: true}", "one-way"),
+    ],
+)
+def test_a_sender_that_cannot_be(folder, options, code):
+    assert [found for _, _, found in told(folder, f"senders: {{a@x.example: {options}}}")] == [code]
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "two_way"),
+    [
+        ("a@x.example", "email", True),
+        ("+38595000111", "sms", True),
+        ("+38595000111", "whatsapp", True),
+        ("88222", "sms", True),
+        ("ACME", "sms", False),
+        ("Acme 24", "sms", False),
+        ("app", "push", False),
+    ],
+)
+def test_who_can_be_answered(folder, name, channel, two_way):
+    assert sender(folder, name, f"{{channel: {channel}, via: console}}").two_way is two_way
+
+
+@pytest.mark.parametrize(
+    ("name", "channel"),
+    [
+        ("ACME", "email"),
+        ("ACME", "whatsapp"),
+        ("88222", "whatsapp"),
+        ("a@x.example", "sms"),
+        ("A name too long", "sms"),
+        ("385950001110", "sms"),
+        ("+385", "sms"),
+        ("+385 95 000111", "sms"),
+    ],
+)
+def test_names_no_sender_has(folder, name, channel):
+    assert only(folder, f"senders: {{'{name}': {{channel: {channel}, via: console}}}}").code == "bad-sender"
+
+
+def test_sms_never_reports_opened(folder):
+    problem = only(folder, "senders: {'+38595000111': {channel: sms, via: console, reports: [opened]}}")
+    assert problem.message == "sms never reports `opened`"
+    assert problem.hint == "it can report bounced, clicked, delivered, opted_out, replied"
+
+
+def test_what_senders_do_unless_told_otherwise(folder):
+    email = sender(folder, "a@x.example", "{channel: email, via: console, folder: sent, reports: [opened]}")
+    assert isinstance(email, ConsoleSender)
+    assert email.folder == folder / "sent"
+    assert email.on_unknown == "at_least_once"
+    assert email.reports == frozenset({"opened"})
+    assert sender(folder, "ACME", "{channel: sms, via: console}").on_unknown == "at_most_once"
+    assert (
+        sender(folder, "ACME", "{channel: sms, via: console, on_unknown: at_least_once}").on_unknown == "at_least_once"
+    )
+    assert sender(folder, "ACME", "{channel: sms, via: console, rate: 0.5}").rate == 0.5
+
+
+# --- Opt-outs ------------------------------------------------------------------------------------
+
+TWO = 'senders:\n  "+38595000111": {channel: sms, via: console}\n  "ACME": {channel: sms, via: console}\n'
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ("[{sender: '+3859500011', keyword: STOP, action: block, level: any_sender}]", "unknown-sender"),
+        ("[{sender: ACME, keyword: STOP, action: block, level: any_sender}]", "one-way"),
+        ("[{keyword: STOP, action: block}]", "missing-option"),
+        ("[{keyword: STOP, level: any_sender}]", "missing-option"),
+        ("[{pack: us-fc, level: any_sender}]", "unknown-pack"),
+        ("[{pack: us-fcc, keyword: STOP, level: any_sender}]", "unknown-option"),
+        (
+            (
+                "[{keyword: STOP, action: block, level: any_sender}, "
+                "{keyword: ' stop! ', action: unblock, level: any_sender}]"
+            ),
+            "duplicate-keyword",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be(folder, rules, code):
+    text = f"{TWO}opt_out: {{base_url: https://go.acme.example, keywords: {rules}}}\n"
+    assert [found for _, _, found in told(folder, text)] == [code]
+
+
+def test_one_keyword_may_mean_different_things_to_different_senders(folder):
+    rules = (
+        "[{keyword: STOP, action: block, level: any_sender}, "
+        "{sender: '+38595000111', keyword: STOP, action: block, level: this_sender}, "
+        "{sender: '+38595000111', keyword: STOP, action: unblock, level: this_sender, enabled: false}]"
+    )
+    found = project(folder, f"{TWO}opt_out: {{base_url: https://go.acme.example, keywords: {rules}}}\n")
+    assert len(found.opt_out.keywords) == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("https://go.acme.example", True),
+        ("https://go.acme.example/out/", True),
+        ("http://localhost:8000", True),
+        ("http://go.acme.example", False),
+        ("go.acme.example", False),
+        ("https://", False),
+        ("https://go.acme.example?x=1", False),
+        ("https://[", False),
+        ("ftp://go.acme.example", False),
+    ],
+)
+def test_where_links_lead(folder, url, fine):
+    found, problems = load(folder, f"opt_out: {{base_url: '{url}'}}")
+    if fine:
+        assert found is not None
+        assert found.opt_out.base_url == url.rstrip("/")
+        assert found.opt_out.links.enabled
+    else:
+        assert [problem.code for problem in problems] == ["bad-url"]
+
+
+def test_a_number_nobody_can_opt_out_from_is_a_warning(folder):
+    found, problems = load(folder, TWO)
+    assert found is not None
+    assert [problem.render().splitlines()[0].partition(": ")[2] for problem in problems] == [
+        "warning: nobody can opt out from `+38595000111` [no-way-out]",
+        "warning: nobody can opt out from `ACME` [no-way-out]",
+    ]
+    assert [problem.hint for problem in problems] == ["add a keyword rule for STOP", "enable opt-out links"]
+    keyword = "opt_out: {keywords: [{keyword: STOP, action: block, level: any_sender}]}"
+    assert told(folder, TWO + keyword) == [(3, 3, "no-way-out")]
+    assert told(folder, TWO + "opt_out: {base_url: https://go.acme.example}") == []
+
+
+def test_limits_look_back_so_far(folder):
+    assert only(folder, "limits: [{messages: 1, per: 401 days}]").code == "too-long"
+    assert (
+        project(folder, "limits: [{messages: 1, per: 400 days, when_limited: skip}]").limits[0].when_limited == "skip"
+    )
+
+
+# --- Places --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("sqlite:///tactful.db", "sqlite:///{folder}/tactful.db"),
+        ("sqlite:///data/x.db?timeout=5", "sqlite:///{folder}/data/x.db?timeout=5"),
+        ("sqlite:////var/lib/x.db", "sqlite:////var/lib/x.db"),
+        ("'sqlite:///:memory:'", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("postgresql+psycopg://db.example/acme", "postgresql+psycopg://db.example/acme"),
+    ],
+)
+def test_the_databases_address(folder, written, url):
+    expected = url.format(folder=folder)
+    assert project(folder, f"database: {written}").database_url({}) == expected
+    assert project(folder, "database: {env: DB}").database_url({"DB": written.strip("'")}) == expected
+
+
+def test_an_address_that_is_not_set(folder):
+    with pytest.raises(NotSet, match="the environment variable DB, the database's address, is not set"):
+        project(folder, "database: {env: DB}").database_url({})
+
+
+def test_a_password_in_the_databases_address_is_a_warning_that_does_not_show_it(folder):
+    found, (problem,) = load(folder, "database: postgresql+psycopg://acme:hunter2@db.example/acme")
+    assert found is not None
+    assert (problem.severity, problem.code) == ("warning", "secret-in-file")
+    assert "hunter2" not in problem.render()
+
+
+def test_the_nearest_project(folder):
+    inner = folder / "a" / "b"
+    inner.mkdir(parents=True)
+    (folder / "tactful.yaml").write_text("")
+    assert find_project(inner) == folder / "tactful.yaml"
+    (folder / "a" / "tactful.yaml").write_text("")
+    assert find_project(inner) == find_project(inner / "flow.yaml") == folder / "a" / "tactful.yaml"
+
+
+def test_which_files_are_flows(folder, monkeypatch):
+    names = ["tactful.yaml", "b.yaml", "a.yml", "a.flowtest.yaml", "sub/c.yaml", ".hidden/d.yaml", "note.txt", "a.html"]
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("")
+    found = project(folder, "")
+    assert [file.relative_to(folder).as_posix() for file in found.flow_files()] == ["a.yml", "b.yaml", "sub/c.yaml"]
+    monkeypatch.chdir(folder)
+    relative, _ = load_project(Path("tactful.yaml"))
+    assert relative is not None
+    assert relative.flow_files() == found.flow_files()
+    assert project(folder, "flows: nowhere").flow_files() == []
