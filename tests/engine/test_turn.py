@@ -120,7 +120,7 @@ def test_events_told_together_do_what_they_do_one_by_one(text: str, seed: int) -
 
 
 def _some_event(world: World, chance: random.Random) -> Incoming:
-    sent = world.sent()
+    sent = sorted(world.sent(), key=lambda each: (each.contact, each.key))
     data = {"value": 150, "shop": "web", "text": "Yes please"}
     at = world.clock.now() - chance.choice((0, 0, HOUR, 40 * HOUR))
     if sent and chance.random() < 0.5:
