@@ -29,6 +29,12 @@ class Ran:
         return json.loads(self.out)
 
 
+@pytest.fixture(autouse=True)
+def _no_columns(monkeypatch):
+    """What is no terminal has endless lines, unless the environment says otherwise; pytest's own workers do."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def tactful(capsys):
     """Run the console entry: `tactful("check", "flow.yaml", code=1)`; the exit code must be as said (0 unless said)."""
