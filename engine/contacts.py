@@ -13,7 +13,7 @@ from tactful.elements.options.condition import Condition
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import zone_of
-from tactful.engine.rules.turn import ContactChanged
+from tactful.engine.rules.situation import ContactChanged
 from tactful.engine.store import reading, rows
 from tactful.engine.store.reading import CONTACT_COLUMNS
 from tactful.engine.store.statements import CONTACT

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from tactful.elements.contract import Element
-from tactful.engine.rules.turn import LiveFlow, LiveFlows
+from tactful.engine.rules.situation import LiveFlow, LiveFlows
 from tactful.engine.store.statements import table
 from tactful.engine.store.tables import FlowRow, FlowVersion, SwitchRow
 from tactful.flows.load import load_sources

@@ -31,7 +31,7 @@ from tactful.engine.interpreter import LATEST, REMOVED
 from tactful.engine.optout.do_not_contact import resolve
 from tactful.engine.rules.matching import OUTCOMES
 from tactful.engine.rules.receipts import SENT, MessageStand, received_state
-from tactful.engine.rules.turn import (
+from tactful.engine.rules.situation import (
     Delta,
     Enter,
     Happened,
@@ -42,8 +42,8 @@ from tactful.engine.rules.turn import (
     Stimulus,
     TakeOut,
     TimeCame,
-    turn,
 )
+from tactful.engine.rules.turn import turn
 from tactful.engine.store import reading, rows
 from tactful.engine.store.database import Store
 from tactful.engine.store.statements import EVENT, JOURNEY

@@ -30,7 +30,7 @@ from tactful.engine.flowbook import FINISHING, FLOW, FLOW_VERSION, LIVE, NOTING,
 from tactful.engine.host import BATCH, Host, UnknownFlow
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.outbox import HELD, QUEUED, STANDING
-from tactful.engine.rules.turn import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
+from tactful.engine.rules.situation import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, one_of, table
 from tactful.engine.store.tables import EnrolmentRow, SwitchRow

@@ -30,8 +30,9 @@ from tactful.engine.addresses import address_of, destination_of
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE, zone_of
 from tactful.engine.optout.do_not_contact import blocks_of, under_review
-from tactful.engine.rules import receipts, turn
+from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import Expire, Hold, Limit, Request, Send, Suppress, Verdict, permission
+from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING, Query, among, as_list, one_of
 from tactful.engine.switches import halted
@@ -189,7 +190,7 @@ class Outbox:
     def _refuse(self, tx: Connection, said: Sequence[tuple[Any, Verdict]], now: Instant) -> bool:
         """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
-        stimuli: dict[int, list[turn.Stimulus]] = defaultdict(list)
+        stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         for row, verdict in said:
             if isinstance(verdict, Hold):
                 changes.append((HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step))
@@ -198,7 +199,7 @@ class Outbox:
             state, why = (SUPPRESSED if isinstance(verdict, Suppress) else EXPIRED), verdict.why
             changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step))
             key = MessageKey(row.journey, row.step)
-            stimuli[row.contact].append(turn.Outcome(key, row.element, Message(row.step, state, None), why))
+            stimuli[row.contact].append(Outcome(key, row.element, Message(row.step, state, None), why))
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
         return bool(stimuli)
@@ -216,7 +217,7 @@ class Outbox:
         found = _taken.rows(tx, as_list(each.key.journey for each in outcomes))
         messages = {MessageKey(row.journey, row.step): row for row in found}
         changes: list[tuple[Any, ...]] = []
-        stimuli: dict[int, list[turn.Stimulus]] = defaultdict(list)
+        stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
@@ -230,7 +231,7 @@ class Outbox:
             changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
             if state in (SENT, FAILED):
                 message = Message(row.step, state, sent_at)
-                stimuli[row.contact].append(turn.Outcome(each.key, row.element, message, each.why))
+                stimuli[row.contact].append(Outcome(each.key, row.element, message, each.why))
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
 
@@ -276,7 +277,10 @@ class Outbox:
     def hurry(self, tx: Connection, destinations: Sequence[str]) -> None:
         """Look again at once at the held messages of contacts who have these addresses: their list changed."""
         theirs = select(CONTACT.c.id).where(
-            or_(one_of(func.lower(CONTACT.c.email), destinations), one_of(CONTACT.c.phone, destinations))
+            or_(
+                and_(CONTACT.c.email.is_not(None), one_of(func.lower(CONTACT.c.email), destinations)),
+                one_of(CONTACT.c.phone, destinations),
+            )
         )
         journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
         tx.execute(

@@ -16,7 +16,8 @@ from tactful.elements.contract import (
     Settings,
 )
 from tactful.engine.interpreter import Caused, Journey, zone_of
-from tactful.engine.rules.turn import Delta, sender_of
+from tactful.engine.rules.situation import Delta
+from tactful.engine.rules.turn import sender_of
 from tactful.engine.store import rows
 from tactful.engine.store.statements import Statements
 

@@ -20,7 +20,7 @@ from tactful.elements import catalogue
 from tactful.elements.contract import Contact, Element, Event, Message, MessageKey
 from tactful.elements.options.channel import MESSAGE_EVENTS
 from tactful.engine.interpreter import ACTIVE, FAILED, Journey, Visited, awaited, visit_of
-from tactful.engine.rules.turn import (
+from tactful.engine.rules.situation import (
     Enter,
     Happened,
     LiveFlow,
@@ -31,8 +31,8 @@ from tactful.engine.rules.turn import (
     Situation,
     Stimulus,
     TimeCame,
-    turn,
 )
+from tactful.engine.rules.turn import turn
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
 from tactful.flows.model import Flow
