@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -84,6 +85,7 @@ for _panel, _commands in COMMANDS:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command (`sys.argv` without its first, where None), and leave by SystemExit with its exit code."""
+    gc.set_threshold(50_000, 20, 50)  # most commands end before there is garbage worth looking for
     for stream in (sys.stdout, sys.stderr):  # a terminal without our letters shows `?` instead of failing
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

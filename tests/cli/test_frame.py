@@ -77,6 +77,7 @@ def test_help_imports_nothing_heavy():
     assert heavy.isdisjoint(ran.stderr.split())
 
 
+@pytest.mark.full
 def test_check_of_a_thousand_elements_takes_less_than_a_second(empty):
     lines = ["flow: long", "elements:"]
     for number in range(1000):
