@@ -134,7 +134,6 @@ def _log_to_stderr(clock: Clock) -> None:
     structlog.configure(
         processors=[*shared, *last],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
     # What libraries log goes the same way; of APScheduler's runs, twice a minute each, only its troubles.
     handler = logging.StreamHandler(sys.stderr)

@@ -1,10 +1,12 @@
 """The command line on real projects in a folder of the test's own."""
 
 import json
+import logging
 import shutil
 from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from tactful.engine.channels import connect
 from tactful.engine.cli import main
@@ -33,6 +35,17 @@ class Ran:
 def _no_columns(monkeypatch):
     """What is no terminal has endless lines, unless the environment says otherwise; pytest's own workers do."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before():
+    """`serve` sets where the log goes for its process; the next test's stderr is another."""
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], level = before
+    root.setLevel(level)
 
 
 @pytest.fixture
