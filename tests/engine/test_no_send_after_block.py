@@ -131,8 +131,10 @@ def test_no_message_is_taken_after_a_block_of_its_destination(crowd_of: Callable
 
     def block(part: int) -> None:
         engine = crowd.engine()
-        together.wait()
-        for n in range(part, people, 2):
+        # The first ones are blocked before anything is taken and the last one never: both sides are sure to occur.
+        for n in (*range(part, 10, 2), *range(10 + part, people - 1, 2)):
+            if n == 10 + part:
+                together.wait()
             to = f"c{n}@example.com"
             with engine.store.write() as tx:
                 do_not_contact.add(
@@ -158,7 +160,7 @@ def test_no_message_is_taken_after_a_block_of_its_destination(crowd_of: Callable
 
     assert failed == []
     took = [(number, taken) for outbox in outboxes for number, taken in outbox.took]
-    late = [(number, taken.address) for number, taken in took if number > blocked_at[taken.address.lower()]]
+    late = [(number, taken.address) for number, taken in took if number > blocked_at.get(taken.address.lower(), number)]
     assert late == []
     assert len({taken.key for _, taken in took}) == len(took), "no message is taken twice"
     with crowd.engine().store.read() as tx:
