@@ -36,7 +36,7 @@ elements:
 """
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for what another thread brings about; fail where it does not."""
     give_up_at = CLOCK.monotonic() + seconds
     pause = threading.Event()

@@ -238,7 +238,7 @@ def test_at_most_once_never_repeats(tmp_path: Path, mailbox: tuple[Mailbox, int]
 def _wait_until_only_unknown_wait(project: Project) -> int:
     """Run until every journey ended or waits for a message nobody knows of; how many wait so."""
     daemon = project.daemon()
-    give_up_at = CLOCK.monotonic() + 60
+    give_up_at = CLOCK.monotonic() + 120
     while True:
         unknown = sum(state == "unknown" for _, state, _ in project.messages())
         if project.states()["active"] == unknown:
