@@ -10,7 +10,7 @@ import gc
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import structlog
 
@@ -24,6 +24,7 @@ from tactful.engine.optout.inbox import inbox_of
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
+from tactful.engine.store.database import ChangeWatch
 
 LOOK_SECONDS = 0.2
 """How often the database is asked whether another process changed it: two microseconds' work."""
@@ -56,7 +57,9 @@ class Daemon:
 
     def run(self) -> None:
         """Run until asked to stop. Raises AlreadyRunning."""
-        with only_one(self._engine.store.path), _collecting_seldom():
+        # Watched from before the first look, so that no change falls in between.
+        with only_one(self._engine.store.path), _collecting_seldom(), closing(self._engine.store.changes()) as changes:
+            wall, steady = self._clock.now() / 1000, self._clock.monotonic()
             self._recover()
             self._delivery.start()
             self._alarm.start()
@@ -66,7 +69,7 @@ class Daemon:
             for sender in self._engine.outbox.waiting().keys() - (self._project.senders or {}).keys():
                 log.warning("messages wait for a sender that the project does not name", sender=sender)
             try:
-                self._watch()
+                self._watch(changes, wall, steady)
             finally:
                 log.info("stopping")
                 self._alarm.stop()
@@ -81,29 +84,25 @@ class Daemon:
         if found:
             log.warning("messages were in hand when the engine last stopped", unknown=found)
 
-    def _watch(self) -> None:
-        """Look after what no timer tells of: other processes' changes, changed files, a clock that jumped."""
-        changes = self._engine.store.changes()
+    def _watch(self, changes: ChangeWatch, wall: float, steady: float) -> None:
+        """Look after what no timer tells of: other processes' changes, changed files, a clock that jumped. `wall` and
+        `steady` are what the clock said at the start, in seconds."""
         files_at = 0.0
-        wall, steady = self._clock.now() / 1000, self._clock.monotonic()
-        try:
-            while not self._stop.wait(LOOK_SECONDS):
-                now_wall, now_steady = self._clock.now() / 1000, self._clock.monotonic()
-                jumped = abs((now_wall - wall) - (now_steady - steady)) > CLOCK_JUMP_SECONDS
-                wall, steady = now_wall, now_steady
-                if jumped:
-                    log.warning("the clock was set", to=now_wall)
-                if jumped or changes.changed():
-                    self._alarm.wake()
-                    self._delivery.wake()
-                if now_steady >= files_at:
-                    files_at = now_steady + FILES_SECONDS
-                    try:
-                        self._follow_files()
-                    except Exception:  # the folder may be away for a moment; the engine must outlive it
-                        log.exception("the flow files could not be looked at; the published flows go on")
-        finally:
-            changes.close()
+        while not self._stop.wait(LOOK_SECONDS):
+            now_wall, now_steady = self._clock.now() / 1000, self._clock.monotonic()
+            jumped = abs((now_wall - wall) - (now_steady - steady)) > CLOCK_JUMP_SECONDS
+            wall, steady = now_wall, now_steady
+            if jumped:
+                log.warning("the clock was set", to=now_wall)
+            if jumped or changes.changed():
+                self._alarm.wake()
+                self._delivery.wake()
+            if now_steady >= files_at:
+                files_at = now_steady + FILES_SECONDS
+                try:
+                    self._follow_files()
+                except Exception:  # the folder may be away for a moment; the engine must outlive it
+                    log.exception("the flow files could not be looked at; the published flows go on")
 
     def _follow_files(self) -> None:
         """A published flow follows its file; one that was stopped does not come back to life by it. What does
