@@ -91,6 +91,21 @@ def destination(kind: str, address: str, region: str | None = None) -> str:
             raise ValueError(f"{kind!r} is not a kind of address")
 
 
+def email_domain(text: str) -> str:
+    """The destination that stands for every address of a domain: `acme.example`, or `@acme.example`, becomes
+    `@acme.example`. Domains below it are others. Raises BadAddress."""
+    domain = text.strip().removeprefix("@")
+    if not domain or "@" in domain:
+        raise BadAddress("this is not an email domain, such as @acme.example")
+    return f"@{_domain(domain)}"
+
+
+def is_email_domain(text: str) -> bool:
+    """Whether a person means a whole domain by this: `@acme.example`, or a name with dots and letters and no @."""
+    text = text.strip()
+    return text.startswith("@") or ("@" not in text and "." in text and any(each.isalpha() for each in text))
+
+
 def address_of(contact: Contact, channel: str) -> str | None:
     """Where a contact is written to on a channel; None where they have no such address.
 

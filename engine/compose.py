@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from tactful.elements import catalogue
 from tactful.elements.contract import Element
 from tactful.engine.host import Host
+from tactful.engine.keyring import keyring_of
 from tactful.engine.lifecycle import Lifecycle
+from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.outbox import Outbox
 from tactful.engine.rules.permission import Limit
 from tactful.engine.store.database import Store
@@ -22,6 +24,7 @@ class Engine:
     host: Host
     lifecycle: Lifecycle
     outbox: Outbox
+    do_not_contact: DoNotContactList
 
     def close(self) -> None:
         """Close the database."""
@@ -34,14 +37,16 @@ def open_engine(
     elements: Mapping[str, type[Element]] | None = None,
     limits: Sequence[Limit] = (),
     transactional: frozenset[str] = frozenset(),
+    secret: str | None = None,
     image: bytes | None = None,
 ) -> Engine:
     """Open a database, laying it out or bringing it to the newest schema first.
 
-    `elements` is the catalogue, by default all that are installed; `image` is what a database in memory begins
-    as (`Store.image`). Raises StoreError where the database cannot be used.
+    `elements` is the catalogue, by default all that are installed; `secret` is the project's own (`keyring.py`);
+    `image` is what a database in memory begins as (`Store.image`). Raises StoreError where the database cannot be used.
     """
     store = Store(database, image)
     store.upgrade()
-    host = Host(store, catalogue() if elements is None else elements, transactional)
-    return Engine(store, host, Lifecycle(host), Outbox(host, limits))
+    do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
+    host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
+    return Engine(store, host, Lifecycle(host), Outbox(host, limits), do_not_contact)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from tactful.elements.contract import (
-    CONTACT_CHANGED,
     NOTHING,
     Contact,
     Element,
@@ -27,10 +26,12 @@ from tactful.elements.contract import (
     Settings,
 )
 from tactful.engine.flowbook import Flowbook
-from tactful.engine.interpreter import LATEST, REMOVED
-from tactful.engine.optout.do_not_contact import resolve
-from tactful.engine.rules.matching import OUTCOMES
-from tactful.engine.rules.receipts import SENT, MessageStand, received_state
+from tactful.engine.incoming import REPLIED, Incoming, Told, newest_of, whose, written
+from tactful.engine.interpreter import REMOVED
+from tactful.engine.optout import noes
+from tactful.engine.optout.do_not_contact import DoNotContactList
+from tactful.engine.optout.opting import look_again
+from tactful.engine.rules.receipts import SENT, received_state
 from tactful.engine.rules.situation import (
     Delta,
     Enter,
@@ -49,38 +50,8 @@ from tactful.engine.store.database import Store
 from tactful.engine.store.statements import EVENT, JOURNEY
 from tactful.engine.store.writing import Writer
 
-REPLIED = "replied"
-"""An answer of the contact's: `text`, and the `sender` of ours it was sent to. Told without its message, it is taken
-for one to the newest message from that sender (from any, where none is told) among the contact's active journeys;
-where there is none it stays an event of the contact's own."""
-
 BATCH = 1_000
 """Contacts in one transaction: beyond this nothing gets cheaper, and others wait longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """An event as somebody tells it.
-
-    `contact` is the contact's own id; it may be left out for a message's event. `at` None means now;
-    a moment after now is taken as now. `key` is the teller's own id of the event: told twice, it is
-    learnt once.
-    """
-
-    name: str
-    contact: str | None = None
-    message: MessageKey | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    at: Instant | None = None
-    key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of an event: `learnt`, `known` (told before), or `refused` with the reason in `why`."""
-
-    state: str
-    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +74,11 @@ class Host:
         self,
         store: Store,
         catalogue: Mapping[str, type[Element]],
+        do_not_contact: DoNotContactList,
         transactional: frozenset[str] = frozenset(),
     ) -> None:
         self.store = store
+        self.do_not_contact = do_not_contact
         self.catalogue = catalogue
         self.transactional = transactional
         self.flows = Flowbook(catalogue)
@@ -123,12 +96,17 @@ class Host:
         """Learn events, in their order; one answer each. When this returns they are committed."""
         told: list[Told] = []
         for start in range(0, len(events), BATCH):
+            batch = events[start : start + BATCH]
             with self.transaction() as tx:
-                told.extend(self.learn(tx, events[start : start + BATCH], now))
+                became = self.learn(tx, batch, now)
+                learnt = [each for each, told_so in zip(batch, became, strict=True) if told_so.state == "learnt"]
+                noes.follow(self, tx, learnt, now)
+            told.extend(became)
         return told
 
     def learn(self, tx: Connection, events: Sequence[Incoming], now: Instant) -> list[Told]:
-        """Learn a batch of events in an open transaction."""
+        """Learn a batch of events in an open transaction. What they mean for the Do Not Contact list is the
+        caller's affair, as it is for whoever changes the list and tells of it."""
         known = reading.contacts_by_key(tx, {each.contact for each in events if each.contact is not None})
         messages = reading.stands(tx, {each.message.journey for each in events if each.message is not None})
         answered = self._answered(tx, known, events)
@@ -142,10 +120,10 @@ class Host:
             if each.key is not None and each.key in seen:
                 told.append(Told("known"))
                 continue
-            data, why = _written(each)
+            data, why = written(each)
             contact = None
             if why is None:
-                contact, why = _whose(each, known, messages)
+                contact, why = whose(each, known, messages)
             if contact is None:
                 told.append(Told("refused", why))
                 continue
@@ -154,7 +132,7 @@ class Host:
             at = now if each.at is None else min(each.at, now)
             message = each.message
             if message is None and each.name == REPLIED:
-                message = _newest_of(answered.get(contact, ()), each.data.get("sender"))
+                message = newest_of(answered.get(contact, ()), each.data.get("sender"))
             if message is not None and message in messages and (state := received_state(each.name, messages[message])):
                 stand = messages[message]
                 received.append((state, stand.taken_at, *message))
@@ -249,10 +227,12 @@ class Host:
                 ask_log.append(number)
         for number, situation in self._with_log(tx, situations, ask_log).items():
             deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-        writer = Writer(self.flows.number, self._settings, self.transactional, resolve, now)
+        writer = Writer(self.flows.number, self._settings, self.transactional, now)
         for number, delta in deltas.items():
             writer.add(situations[number].contact, delta)
         writer.write(tx, self.store.statements)
+        changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
+        look_again(tx, [change.entry.destination for change in changed])
         return deltas
 
     def _settings(self, flow: str) -> Settings:
@@ -317,48 +297,6 @@ def _log_of(situation: Situation) -> tuple[int, int, int]:
     began = min((journey.entry.id for journey in journeys), default=0)
     behind = min((journey.since for journey in journeys), default=0)
     return situation.contact.number, began, behind
-
-
-def _written(each: Incoming) -> tuple[str | None, str | None]:
-    """An event's data as it is kept; and why the event cannot be learnt, None where it can."""
-    if not each.name:
-        return None, "it has no name"
-    if each.name == CONTACT_CHANGED or (each.message is not None and each.name in OUTCOMES):
-        return None, f"{each.name!r} is not told: the engine knows it by itself"
-    if each.at is not None and abs(each.at) > LATEST:
-        return None, f"it happened at no time there is: {each.at}"
-    try:
-        data = rows.to_json(dict(each.data)) if each.data else None
-        for text in (each.name, each.contact, each.key, data):
-            if text is not None:
-                text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        return None, f"it cannot be written down: {error}"
-    return data, None
-
-
-def _whose(
-    each: Incoming, known: Mapping[str, Contact], messages: Mapping[MessageKey, MessageStand]
-) -> tuple[int | None, str | None]:
-    """The number of the contact an event is about, or None and why it is nobody's."""
-    if each.message is not None:
-        stand = messages.get(each.message)
-        if stand is None:
-            return None, f"there is no message {each.message}"
-        contact = stand.contact
-        if each.contact is not None and (each.contact not in known or known[each.contact].number != contact):
-            return None, f"message {each.message} did not go to contact {each.contact!r}"
-        return contact, None
-    if each.contact is None:
-        return None, "it names neither a contact nor a message"
-    if each.contact not in known:
-        return None, f"there is no contact {each.contact!r}"
-    return known[each.contact].number, None
-
-
-def _newest_of(sent: Sequence[tuple[str, MessageKey]], sender: object) -> MessageKey | None:
-    """The newest of these messages (senders and keys, the newest first) from a sender; from any, if None."""
-    return next((key for by, key in sent if sender is None or by == sender), None)
 
 
 def _entered(flow: str, key: str, contact: Contact | None, deltas: Mapping[int, Delta]) -> Entered:

@@ -22,19 +22,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
 from tactful.engine.addresses import address_of, destination_of
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE, zone_of
-from tactful.engine.optout.do_not_contact import blocks_of, under_review
+from tactful.engine.optout.do_not_contact import under_review
 from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import Expire, Hold, Limit, Request, Send, Suppress, Verdict, permission
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING, Query, among, as_list, one_of
+from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list, one_of
 from tactful.engine.switches import halted
 
 SENDING = "sending"
@@ -145,7 +145,7 @@ class Outbox:
         journeys = self._journeys(tx, [row.journey for row in due])
         destinations = {row: destination_of(contacts[row.contact], row.channel) for row in due}
         addresses = {each for each in destinations.values() if each is not None}
-        blocks, reviews = blocks_of(tx, addresses), under_review(tx, addresses)
+        blocks, reviews = self._host.do_not_contact.blocks_of(tx, addresses), under_review(tx, addresses)
         sent = recent_sends(tx, contacts, now) if self.limits else {}
         taken: list[Taken] = []
         going: list[tuple[Any, ...]] = []
@@ -273,27 +273,6 @@ class Outbox:
                 .group_by(MESSAGE.c.sender)
             )
             return {row[0]: row[1] for row in found}
-
-    def hurry(self, tx: Connection, destinations: Sequence[str]) -> None:
-        """Look again at once at the held messages of contacts who have these addresses: their list changed."""
-        theirs = select(CONTACT.c.id).where(
-            or_(
-                and_(CONTACT.c.email.is_not(None), one_of(func.lower(CONTACT.c.email), destinations)),
-                one_of(CONTACT.c.phone, destinations),
-            )
-        )
-        journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
-        tx.execute(
-            update(MESSAGE)
-            .where(
-                and_(
-                    MESSAGE.c.journey.in_(journeys),
-                    MESSAGE.c.state.in_(WAITING),
-                    MESSAGE.c.due_at.is_not(None),
-                )
-            )
-            .values(due_at=0)
-        )
 
 
 def _became(settled: Settled, row: Any, now: Instant) -> tuple[str, Instant | None, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ from sqlalchemy import Connection, select
 
 from tactful.elements.contract import Contact, Event, Instant, MessageKey, Purpose, Send
 from tactful.engine.addresses import address_of, destination_of
+from tactful.engine.compose import Engine
 from tactful.engine.flowbook import FLOW
 from tactful.engine.interpreter import zone_of
-from tactful.engine.optout.do_not_contact import blocks_of
 from tactful.engine.outbox import recent_sends
 from tactful.engine.render import CannotRender, render
-from tactful.engine.rules.permission import Limit, Request, Verdict, permission
+from tactful.engine.rules.permission import Request, Verdict, permission
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import JOURNEY
 from tactful.engine.switches import halted
@@ -40,6 +40,7 @@ class Preview:
 
 
 def preview(
+    engine: Engine,
     tx: Connection,
     flow: Flow,
     element: Send,
@@ -47,8 +48,6 @@ def preview(
     now: Instant,
     *,
     data: Mapping[str, Any] | None = None,
-    limits: Sequence[Limit] = (),
-    transactional: frozenset[str] = frozenset(),
 ) -> Preview:
     """Render a send of a flow for a contact, and ask for permission as if it were taken now.
 
@@ -65,14 +64,15 @@ def preview(
         cannot = error.why
     assert element.sends is not None, "a send names its channel"
     channel = element.sends
-    sender, purpose = sender_of(flow, element), purpose_of(flow, element, transactional)
+    sender, purpose = sender_of(flow, element), purpose_of(flow, element, engine.host.transactional)
     request = Request(channel, sender, destination_of(contact, channel), purpose, None)
+    to = request.destination
     verdict = permission(
         request,
-        blocks_of(tx, [request.destination] if request.destination else []).get(request.destination or "", ()),
+        engine.do_not_contact.blocks_of(tx, [to] if to else []).get(to or "", ()),
         recent_sends(tx, [contact.number], now).get(contact.number, ()),
         flow.settings.quiet_hours,
-        limits,
+        engine.outbox.limits,
         now,
         zone_of(contact, flow.settings.time_zone),
     )

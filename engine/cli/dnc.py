@@ -144,7 +144,6 @@ def remove(
     from tactful.engine.cli.trouble import Trouble, wrong_use
     from tactful.engine.clock import SystemClock
     from tactful.engine.optout import by_hand
-    from tactful.engine.optout.do_not_contact import blocks_of
 
     if not reason.strip():
         raise wrong_use("--reason is empty", "say why they may be written to again")
@@ -152,7 +151,7 @@ def remove(
     to = by_hand.destination_for(address, _channel(channel) or "all", opened.region)
     with the_engine(opened) as engine:
         with engine.store.read() as tx:
-            entries = blocks_of(tx, [to]).get(to, [])
+            entries = engine.do_not_contact.blocks_of(tx, [to]).get(to, [])
         meant = [
             each
             for each in entries

@@ -218,7 +218,7 @@ def event(
     from tactful.engine.cli.screen import out, print_json
     from tactful.engine.cli.trouble import Trouble, wrong_use
     from tactful.engine.clock import SystemClock
-    from tactful.engine.host import Incoming
+    from tactful.engine.incoming import Incoming
 
     given = json_object(data, "--data")
     if contact is None and message is None:

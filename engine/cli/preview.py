@@ -64,10 +64,7 @@ def preview(
 
         who = the_contact(engine, contact)
         with engine.store.read() as tx:
-            seen = previewed(
-                tx, loaded, send, who, SystemClock().now(), data=given, limits=opened.limits,
-                transactional=opened.transactional,
-            )  # fmt: skip
+            seen = previewed(engine, tx, loaded, send, who, SystemClock().now(), data=given)
     if as_json:
         print_json(_as_json(loaded, element, who, seen))
     else:
@@ -229,13 +226,12 @@ def _allowed(engine: Engine, channel: str, sender: str, address: str) -> None:
     """Asked in a write transaction, as for every message: a block that commits before is seen."""
     from tactful.engine.cli.trouble import Trouble
     from tactful.engine.optout.by_hand import destination_for
-    from tactful.engine.optout.do_not_contact import blocks_of
     from tactful.engine.rules.permission import Request, covering
     from tactful.engine.switches import halted
 
     destination = destination_for(address, channel)
     with engine.host.transaction() as tx:
-        blocks = blocks_of(tx, [destination]).get(destination, [])
+        blocks = engine.do_not_contact.blocks_of(tx, [destination]).get(destination, [])
         stopped = halted(tx)
     block = covering(Request(channel, sender, destination, "marketing", None), blocks)
     if block is not None:

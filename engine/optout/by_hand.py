@@ -6,15 +6,22 @@ reaches this kind of address.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
 
 from tactful.elements.contract import Covers, Instant, Purpose
 from tactful.elements.options.channel import CHANNELS
-from tactful.engine.addresses import BadAddress, destination
+from tactful.engine.addresses import BadAddress, destination, email_domain, is_email_domain
 from tactful.engine.compose import Engine
-from tactful.engine.optout import do_not_contact
-from tactful.engine.optout.do_not_contact import Act
+from tactful.engine.flowbook import FlowGone
+from tactful.engine.optout.do_not_contact import Act, Change, Entry
+from tactful.engine.optout.opting import look_again, opt
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Request, covering
+
+PERSON = "a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,13 @@ class Explained:
 
 
 def destination_for(address: str, channel: str, region: str | None = None) -> str:
-    """The key of an address on a channel. Raises BadAddress in plain words."""
-    if channel == ALL_CHANNELS:
-        return destination("email" if "@" in address else "phone", address, region)
-    if channel not in CHANNELS:
+    """The key of an address on a channel; of a whole email domain, too. Raises BadAddress in plain words."""
+    if channel != ALL_CHANNELS and channel not in CHANNELS:
         raise BadAddress(f"there is no channel {channel!r}; there are {', '.join(CHANNELS)} and {ALL_CHANNELS}")
-    return destination(CHANNELS[channel].address, address, region)
+    if channel in (ALL_CHANNELS, "email") and is_email_domain(address):
+        return email_domain(address)
+    kind = ("email" if "@" in address else "phone") if channel == ALL_CHANNELS else CHANNELS[channel].address
+    return destination(kind, address, region)
 
 
 def block(
@@ -52,12 +60,9 @@ def block(
 ) -> bool:
     """Put an address on the list; whether it was not on it yet. Waiting messages to it are suppressed at once."""
     to = destination_for(address, channel, region)
-    with engine.store.write() as tx:  # not the host's: this must work also where no flow loads any more
-        new = do_not_contact.add(
-            tx, engine.store.statements, [(to, channel, sender, covers)], "a person", reason, now, {}
-        )
-        engine.outbox.hurry(tx, [to])
-    return new > 0
+    change = Change(True, Entry(to, channel, sender, covers), PERSON, reason)
+    with engine.store.write() as tx:
+        return bool(_opt(engine, tx, [change], now, {"channel": channel, "sender": sender or None}))
 
 
 def unblock(
@@ -77,9 +82,22 @@ def unblock(
     """
     to = destination_for(address, channel, region)
     kinds: tuple[Covers, ...] = ("marketing", "everything") if covers is None else (covers,)
+    changes = [Change(False, Entry(to, channel, sender, kind), PERSON, reason) for kind in kinds]
     with engine.store.write() as tx:
-        entries = [(to, channel, sender, kind) for kind in kinds]
-        return do_not_contact.remove(tx, engine.store.statements, entries, "a person", reason, now)
+        return len(_opt(engine, tx, changes, now, {"channel": channel, "sender": sender or None}))
+
+
+def _opt(
+    engine: Engine, tx: Connection, changes: Sequence[Change], now: Instant, data: Mapping[str, Any]
+) -> list[Change]:
+    """The list is changed also where no flow loads any more; then nobody learns of it."""
+    try:
+        engine.host.flows.refresh(tx)
+    except FlowGone:
+        made = engine.do_not_contact.change(tx, changes, now)
+        look_again(tx, [each.entry.destination for each in changes])
+        return made
+    return opt(engine.host, tx, changes, now, data)
 
 
 def explain(
@@ -94,7 +112,7 @@ def explain(
     """May this address be written to, and which entry decides."""
     to = destination_for(address, channel, region)
     with engine.store.read() as tx:
-        entries = do_not_contact.blocks_of(tx, [to]).get(to, [])
-        history = do_not_contact.history(tx, to)
+        entries = engine.do_not_contact.blocks_of(tx, [to]).get(to, [])
+        history = engine.do_not_contact.history(tx, to)
     decides = covering(Request(channel, sender, to, purpose, None), entries)
     return Explained(to, channel, sender, purpose, decides, tuple(entries), tuple(history))

@@ -1,19 +1,23 @@
 """The Do Not Contact list: who must not be written to, by which channel and sender, and why.
 
-The list as it stands is one table; beside it every act on it is kept for ever, with its evidence.
-Both are written in one transaction. Whether a message may go is decided in `rules/permission.py`.
+The list as it stands is one table; beside it every act on it is kept, with its evidence, chained for each destination
+(`chain.py`). Both are written in one transaction. Whether a message may go is decided in `rules/permission.py`.
+
+A destination is an address in one spelling (`addresses.py`), a whole email domain (`@acme.example`), or the name an
+erased contact's address is known by (`keyring.py`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from tactful.elements.contract import (
+    NOTHING,
     AddToDoNotContact,
     Contact,
     Covers,
@@ -23,15 +27,41 @@ from tactful.elements.contract import (
 )
 from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination_of
+from tactful.engine.keyring import Keyring
+from tactful.engine.optout.chain import chained
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block
 from tactful.engine.store.rows import to_json
 from tactful.engine.store.statements import BLOCK, BLOCK_ACT, INBOUND, Query, Statements, among, as_list
 
+BLOCKED, UNBLOCKED = "block", "unblock"
+"""The acts there are."""
+
+
+class Entry(NamedTuple):
+    """Names one entry of the list. `channel` is a channel or `all`; `sender` is empty for any sender."""
+
+    destination: str
+    channel: str
+    sender: str
+    covers: Covers
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry to be put on the list, or taken off it. `source` says by whom or what, `evidence` what proves it."""
+
+    adds: bool
+    entry: Entry
+    source: str
+    reason: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act in the history of a destination. `what` is `block` or `unblock`."""
+    """One act in the history of a destination. `what` is `block` or `unblock`; ids count up over all of them."""
 
+    id: int
     what: str
     block: Block
     reason: str | None
@@ -45,12 +75,113 @@ _blocks = Query(
     "destinations",
 )  # fmt: skip
 
+_heads = Query(
+    select(BLOCK_ACT.c.destination, BLOCK_ACT.c.hash).where(
+        BLOCK_ACT.c.id.in_(
+            select(func.max(BLOCK_ACT.c.id))
+            .where(among(BLOCK_ACT.c.destination, bindparam("destinations")))
+            .group_by(BLOCK_ACT.c.destination)
+        )
+    ),
+    "destinations",
+)
+
 _reviews = Query(
     select(INBOUND.c.destination, func.max(INBOUND.c.review_due_at))
     .where(INBOUND.c.review_due_at.is_not(None), among(INBOUND.c.destination, bindparam("destinations")))
     .group_by(INBOUND.c.destination),
     "destinations",
 )
+
+ACT_COLUMNS = [
+    BLOCK_ACT.c[name]
+    for name in ("id", "act", "destination", "channel", "sender", "covers", "source", "reason", "at", "evidence")
+]
+
+
+class DoNotContactList:
+    """The list of one database."""
+
+    def __init__(self, statements: Statements, keyring: Keyring) -> None:
+        self._statements = statements
+        self.keyring = keyring
+
+    def blocks_of(self, tx: Connection, destinations: Iterable[str]) -> dict[str, list[Block]]:
+        """The entries for each destination: its own, those of its domain, and those it had before its contact was
+        erased. Read in the transaction that takes a message, this is the promise."""
+        names = {to: self._names(to) for to in destinations}
+        found: dict[str, list[Block]] = {}
+        for row in _blocks.rows(tx, as_list(dict.fromkeys(name for each in names.values() for name in each))):
+            found.setdefault(row[0], []).append(Block(*row))
+        blocks = {to: [block for name in each for block in found.get(name, ())] for to, each in names.items()}
+        return {to: each for to, each in blocks.items() if each}
+
+    def change(self, tx: Connection, changes: Sequence[Change], now: Instant) -> list[Change]:
+        """Carry changes out in their order; those that made a difference.
+
+        What is put on the list again is kept in the history either way: whoever asks twice has asked twice. Taking off
+        what is not on it is no act. An entry of an erased contact is taken off by its address, too.
+        """
+        asked = {each.entry.destination for each in changes}
+        mine = {to: [to, *self.keyring.erased(to)] for to in asked}
+        names = [name for each in mine.values() for name in each]
+        there = {Entry(*row[:4]) for row in _blocks.rows(tx, as_list(names))}
+        before = frozenset(there)
+        kept: dict[Entry, Change] = {}
+        dropped: set[Entry] = set()
+        acts: list[tuple[Entry, Change]] = []
+        made: list[Change] = []
+        for each in changes:
+            if each.adds:
+                acts.append((each.entry, each))
+                if each.entry not in there:
+                    there.add(each.entry)
+                    kept[each.entry] = each
+                    made.append(each)
+                continue
+            meant = [each.entry._replace(destination=name) for name in mine[each.entry.destination]]
+            found = [entry for entry in meant if entry in there]
+            for entry in found:
+                acts.append((entry, each))
+                there.discard(entry)
+                kept.pop(entry, None)
+                dropped.add(entry)
+            if found:
+                made.append(each)
+        self._statements.drop_blocks.run(tx, [tuple(entry) for entry in dropped if entry in before])
+        rows = [(*entry, each.source, each.reason, now) for entry, each in kept.items()]
+        self._statements.add_blocks.run(tx, rows)
+        self._keep(tx, acts, now)
+        return made
+
+    def _keep(self, tx: Connection, acts: Sequence[tuple[Entry, Change]], now: Instant) -> None:
+        heads = dict(row[:2] for row in _heads.rows(tx, as_list({entry.destination for entry, _ in acts})))
+        rows = []
+        for entry, each in acts:
+            act = BLOCKED if each.adds else UNBLOCKED
+            evidence = to_json(dict(each.evidence)) if each.evidence else None
+            row = (*entry, act, each.source, each.reason, now, evidence)
+            head = heads[entry.destination] = chained(heads.get(entry.destination, ""), *row)
+            rows.append((*row, head))
+        self._statements.add_block_acts.run(tx, rows)
+
+    def history(self, tx: Connection, destination: str) -> list[Act]:
+        """Every act on a destination, oldest first; also those on its domain and from before it was erased."""
+        names = self._names(destination)
+        statement = select(*ACT_COLUMNS).where(BLOCK_ACT.c.destination.in_(names)).order_by(BLOCK_ACT.c.id)
+        return [read_act(row) for row in tx.execute(statement)]
+
+    def _names(self, destination: str) -> list[str]:
+        """All names an entry for this destination may stand under."""
+        local, at, domain = destination.rpartition("@")
+        whole = [f"@{domain}"] if at and local else []
+        return [destination, *whole, *self.keyring.erased(destination)]
+
+
+def read_act(row: Any) -> Act:
+    """An act from a row of `ACT_COLUMNS`."""
+    id, act, to, channel, sender, covers, source, reason, at, evidence = row
+    return Act(id, act, Block(to, channel, sender, covers, source, at), reason, at, json.loads(evidence or "{}"))
 
 
 def resolve(
@@ -80,71 +211,10 @@ def resolve(
     return [(destination, ALL_CHANNELS, ANY_SENDER) for destination in destinations if destination is not None]
 
 
-def blocks_of(tx: Connection, destinations: Iterable[str]) -> dict[str, list[Block]]:
-    """The entries for each destination. Read in the transaction that takes a message, this is the promise."""
-    found: dict[str, list[Block]] = {}
-    for row in _blocks.rows(tx, as_list(destinations)):
-        found.setdefault(row[0], []).append(Block(*row))
-    return found
-
-
 def under_review(tx: Connection, destinations: Iterable[str]) -> dict[str, Instant]:
     """The destinations an answer from which waits to be read by a person, and until when at most: it may be an
     opt-out, so nothing goes there meanwhile."""
     return {row[0]: row[1] for row in _reviews.rows(tx, as_list(destinations))}
-
-
-def add(
-    tx: Connection,
-    statements: Statements,
-    entries: Sequence[tuple[str, str, str, Covers]],
-    source: str,
-    reason: str | None,
-    now: Instant,
-    evidence: Mapping[str, Any],
-) -> int:
-    """Put entries (destination, channel, sender, covers) on the list; how many were not on it yet.
-
-    The act is kept in the history either way: whoever asks twice has asked twice.
-    """
-    kept = to_json(dict(evidence))
-    new = statements.add_blocks.run(tx, [(*entry, source, reason, now) for entry in entries])
-    statements.add_block_acts.run(tx, [(*entry, "block", source, reason, now, kept) for entry in entries])
-    return new
-
-
-def remove(
-    tx: Connection,
-    statements: Statements,
-    entries: Sequence[tuple[str, str, str, Covers]],
-    source: str,
-    reason: str | None,
-    now: Instant,
-) -> int:
-    """Take entries off the list; how many were on it. Only those are kept in the history."""
-    there = {
-        (block.destination, block.channel, block.sender, block.covers)
-        for blocks in blocks_of(tx, {entry[0] for entry in entries}).values()
-        for block in blocks
-    }
-    gone = [entry for entry in entries if entry in there]
-    statements.drop_blocks.run(tx, gone)
-    statements.add_block_acts.run(tx, [(*entry, "unblock", source, reason, now, None) for entry in gone])
-    return len(gone)
-
-
-def history(tx: Connection, destination: str) -> list[Act]:
-    """Every act on a destination, oldest first."""
-    names = ("act", "destination", "channel", "sender", "covers", "source", "reason", "at", "evidence")
-    rows = tx.execute(
-        select(*(BLOCK_ACT.c[name] for name in names))
-        .where(BLOCK_ACT.c.destination == destination)
-        .order_by(BLOCK_ACT.c.id)
-    )
-    return [
-        Act(act, Block(to, channel, sender, covers, source, at), reason, at, json.loads(evidence or "{}"))
-        for act, to, channel, sender, covers, source, reason, at, evidence in rows
-    ]
 
 
 def listed(tx: Connection, after: str = "", most: int = 1000) -> list[tuple[Block, str | None]]:

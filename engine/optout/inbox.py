@@ -13,21 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tactful.elements.contract import NOTHING, Instant, Level, MessageKey
 from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination
 from tactful.engine.channels import Accepted, NoConnector, Outcome, Outgoing, Refused, connect, message_id
 from tactful.engine.compose import Engine
-from tactful.engine.host import REPLIED, Incoming
-from tactful.engine.optout import do_not_contact
+from tactful.engine.incoming import REPLIED, Incoming
+from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.keywords import Decision, Rulebook, decide
+from tactful.engine.optout.opting import contacts_at, look_again, opt
 from tactful.engine.optout.packs import pack
 from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.senders import Sender
-from tactful.engine.store.statements import CONTACT, INBOUND
+from tactful.engine.store.statements import INBOUND
 from tactful.engine.switches import halted
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 HOUR = 3_600_000
 REVIEW_HOURS = 24
 """How long an answer waits for a person to read it; after that it counts as an opt-out."""
-
-OPTED_OUT, OPTED_IN = "opted_out", "opted_in"
-"""The contact's own events that follow from a block and an unblock by keyword."""
 
 
 class UnknownSender(Exception):
@@ -129,8 +127,8 @@ class Inbox:
             if decision.decision in ("block", "unblock"):
                 self._act(tx, inbound, to, decision, number, now)
             elif decision.decision == "review":
-                self.engine.outbox.hurry(tx, [to])
-            self._tell(tx, inbound, to, decision, number, now)
+                look_again(tx, [to])
+            self._tell(tx, inbound, to, decision, now)
         if replies:
             self._reply(inbound, to, decision, number, now)
         return Received(number, decision)
@@ -145,7 +143,7 @@ class Inbox:
         book = self._books.get(inbound.sender)
         if book is None:
             book = self._books[inbound.sender] = Rulebook(self._rules, inbound.sender, pack)
-        entries = do_not_contact.blocks_of(tx, [to]).get(to, ())
+        entries = self.engine.do_not_contact.blocks_of(tx, [to]).get(to, ())
         channel = self._senders[inbound.sender].channel
         blocked = any(
             entry.channel in (channel, ALL_CHANNELS) and entry.sender in (inbound.sender, ANY_SENDER)
@@ -175,18 +173,15 @@ class Inbox:
         return int(done.inserted_primary_key[0])
 
     def _act(self, tx: Connection, inbound: Inbound, to: str, decision: Decision, number: int, now: Instant) -> None:
-        entry = self._entry(inbound.sender, to, decision.level)
-        source = f"keyword {decision.keyword}"
-        statements = self.engine.store.statements
-        if decision.decision == "block":
-            evidence = {
-                "inbound": number, "text": inbound.text, "normalised": decision.normalised, "keyword": decision.keyword,
-                "sender": inbound.sender, "why": decision.why,
-            }  # fmt: skip
-            do_not_contact.add(tx, statements, [(*entry, "everything")], source, None, now, evidence)
-        else:
-            do_not_contact.remove(tx, statements, [(*entry, "everything")], source, decision.why, now)
-        self.engine.outbox.hurry(tx, [to])
+        entry = Entry(*self._entry(inbound.sender, to, decision.level), "everything")
+        evidence = {
+            "inbound": number, "text": inbound.text, "normalised": decision.normalised, "keyword": decision.keyword,
+            "sender": inbound.sender, "why": decision.why,
+        }  # fmt: skip
+        change = Change(decision.decision == "block", entry, f"keyword {decision.keyword}", None, evidence)
+        channel = self._senders[inbound.sender].channel
+        data = {"channel": channel, "sender": inbound.sender, "keyword": decision.keyword}
+        opt(self.engine.host, tx, [change], now, data, at=inbound.at)
 
     def _entry(self, sender: str, to: str, level: Level | None) -> tuple[str, str, str]:
         """Any sender: nothing more to this address at all. This sender: nothing more from the one answered."""
@@ -194,18 +189,12 @@ class Inbox:
             return to, self._senders[sender].channel, sender
         return to, ALL_CHANNELS, ANY_SENDER
 
-    def _tell(self, tx: Connection, inbound: Inbound, to: str, decision: Decision, number: int, now: Instant) -> None:
-        """Tell the contacts who have this address, and their journeys."""
-        channel = self._senders[inbound.sender].channel
-        events = []
-        for contact in contacts_at(tx, to):
-            if decision.decision in ("block", "unblock"):
-                name = OPTED_OUT if decision.decision == "block" else OPTED_IN
-                data = {"channel": channel, "sender": inbound.sender, "keyword": decision.keyword}
-                events.append(Incoming(name, contact, data=data, at=inbound.at))
-            if not decision.ends_here:
-                data = {"text": inbound.text, "sender": inbound.sender}
-                events.append(Incoming(REPLIED, contact, data=data, at=inbound.at))
+    def _tell(self, tx: Connection, inbound: Inbound, to: str, decision: Decision, now: Instant) -> None:
+        """Tell the journeys of the contacts who have this address, where the message does not end with its rule."""
+        if decision.ends_here:
+            return
+        data = {"text": inbound.text, "sender": inbound.sender}
+        events = [Incoming(REPLIED, contact, data=data, at=inbound.at) for contact in contacts_at(tx, [to])]
         self.engine.host.learn(tx, events, now)
 
     def _reply(self, inbound: Inbound, to: str, decision: Decision, number: int, now: Instant) -> None:
@@ -251,16 +240,12 @@ class Inbox:
                 .values(review_due_at=None, reviewed_at=now, reviewed=f"{decided}, by {who}")
             )  # fmt: skip
             if opts_out:
-                entry = self._entry(row.sender, row.destination, row.level)
+                entry = Entry(*self._entry(row.sender, row.destination, row.level), "everything")
                 evidence = {"inbound": number, "text": row.text, "sender": row.sender, "decided_by": who}
-                do_not_contact.add(
-                    tx, self.engine.store.statements, [(*entry, "everything")], "an answer, read as an opt-out", None,
-                    now, evidence,
-                )  # fmt: skip
+                change = Change(True, entry, "an answer, read as an opt-out", None, evidence)
                 data = {"channel": self._senders[row.sender].channel, "sender": row.sender, "keyword": row.keyword}
-                events = [Incoming(OPTED_OUT, contact, data=data) for contact in contacts_at(tx, row.destination)]
-                self.engine.host.learn(tx, events, now)
-            self.engine.outbox.hurry(tx, [row.destination])
+                opt(self.engine.host, tx, [change], now, data)
+            look_again(tx, [row.destination])
             return True
 
     def next_due(self) -> Instant | None:
@@ -292,11 +277,3 @@ def _hand_over(outgoing: Outgoing) -> Outcome:
     finally:
         connector.close()
     return outcome
-
-
-def contacts_at(tx: Connection, to: str) -> list[str]:
-    """The contacts (by their own ids) who have an address; several may share one."""
-    has_it = (
-        and_(CONTACT.c.email.is_not(None), func.lower(CONTACT.c.email) == to) if "@" in to else CONTACT.c.phone == to
-    )
-    return list(tx.scalars(select(CONTACT.c.key).where(has_it).order_by(CONTACT.c.id)))

@@ -21,13 +21,16 @@ _WAITING_AGAIN = frozenset({"queued", "held"})
 @dataclass(frozen=True, slots=True)
 class MessageStand:
     """A message as it stands. `unknowns` counts how often it was handed over and nobody knew the outcome,
-    `taken_at` is when that was last."""
+    `taken_at` is when that was last, `destination` the address it was taken to be sent to."""
 
     contact: int
     element: str
     state: str
     unknowns: int
     taken_at: Instant | None
+    channel: str
+    sender: str
+    destination: str | None
 
 
 def received_state(event: str, message: MessageStand) -> str | None:

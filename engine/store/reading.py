@@ -71,7 +71,9 @@ _log = Query(
     "wanted",
 )
 _stands = Query(
-    select(*(MESSAGE.c[n] for n in ("journey", "step", "contact", "element", "state", "unknowns", "taken_at")))
+    select(*(MESSAGE.c[n] for n in (
+        "journey", "step", "contact", "element", "state", "unknowns", "taken_at", "channel", "sender", "destination",
+    )))
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )  # fmt: skip

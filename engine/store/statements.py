@@ -206,7 +206,7 @@ class Statements:
             (*fields, "who"),
         )
         self.add_block_acts = _insert(dialect, BLOCK_ACT, (
-            "destination", "channel", "sender", "covers", "act", "source", "reason", "at", "evidence",
+            "destination", "channel", "sender", "covers", "act", "source", "reason", "at", "evidence", "hash",
         ))  # fmt: skip
         blocked = ("destination", "channel", "sender", "covers", "source", "reason", "since")
         self.add_blocks = Bulk(

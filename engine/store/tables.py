@@ -204,7 +204,8 @@ class BlockRow(Table, table=True):
 class BlockActRow(Table, table=True):
     """The history of the Do Not Contact list: what was put on it and taken off, by whom, with evidence.
 
-    Rows are only ever added.
+    Rows are only ever added, and each carries the hash of the one before it for its destination
+    (`optout/chain.py`). Ids are never given twice, so that whoever reads along by them misses nothing.
     """
 
     __tablename__ = "block_act"
@@ -218,7 +219,8 @@ class BlockActRow(Table, table=True):
     reason: str | None = None
     at: int = Field(sa_type=BIG)
     evidence: str | None = None
-    __table_args__ = (Index("block_act_destination", "destination", "id"),)
+    hash: str
+    __table_args__ = (Index("block_act_destination", "destination", "id"), {"sqlite_autoincrement": True})
 
 
 class InboundRow(Table, table=True):
@@ -246,6 +248,58 @@ class InboundRow(Table, table=True):
         Index("inbound_review", "destination", sqlite_where=sql("review_due_at IS NOT NULL"),
               postgresql_where=sql("review_due_at IS NOT NULL")),
     )  # fmt: skip
+
+
+class ConsentRow(Table, table=True):
+    """Somebody agreed to be written to: the record of it. Rows are only ever added; a no is a block, which
+    stands above."""
+
+    __tablename__ = "consent"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    destination: str
+    channel: str
+    at: int = Field(sa_type=BIG)
+    source: str
+    shown: str | None = None  # the words they agreed to
+    evidence: str | None = None
+    __table_args__ = (Index("consent_destination", "destination", "channel"),)
+
+
+class ShortLinkRow(Table, table=True):
+    """A short code that stands for a message in its opt-out link, where a signed one would be too long."""
+
+    __tablename__ = "short_link"
+    code: str = Field(primary_key=True)
+    journey: int = Field(sa_type=BIG)
+    step: int
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class LinkTargetRow(Table, table=True):
+    """Where links in messages lead: a click names one of these, so it cannot be made to lead elsewhere."""
+
+    __tablename__ = "link_target"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    url: str = Field(unique=True)
+
+
+class WebhookRow(Table, table=True):
+    """How far a receiver of our webhooks was told the history of the Do Not Contact list."""
+
+    __tablename__ = "webhook"
+    receiver: str = Field(primary_key=True)
+    behind: int = Field(sa_type=BIG)  # acts up to this id were taken by it
+    tries: int = 0
+    due_at: int | None = Field(default=None, sa_type=BIG)  # after a failure, when to try again
+    why: str | None = None
+
+
+class KeyRow(Table, table=True):
+    """The key made with the database (`keyring.py`)."""
+
+    __tablename__ = "key"
+    name: str = Field(primary_key=True)
+    value: str
 
 
 class EnrolmentRow(Table, table=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from tactful.elements.contract import (
     Settings,
 )
 from tactful.engine.interpreter import Caused, Journey, zone_of
+from tactful.engine.optout.do_not_contact import Change, Entry, resolve
 from tactful.engine.rules.situation import Delta
 from tactful.engine.rules.turn import sender_of
 from tactful.engine.store import rows
@@ -26,8 +27,7 @@ class Writer:
     """Collects the deltas of a batch, then writes them table by table.
 
     `number` maps flow ids to their numbers. `settings` gives a flow's settings as they are live;
-    `transactional` names the flows that may send past a block that covers marketing. `blocks`
-    resolves a change of the Do Not Contact list to its rows (see `donotcontact.py`).
+    `transactional` names the flows that may send past a block that covers marketing.
     """
 
     def __init__(
@@ -35,15 +35,11 @@ class Writer:
         number: Mapping[str, int],
         settings: Callable[[str], Settings],
         transactional: frozenset[str],
-        blocks: Callable[
-            [Contact, AddToDoNotContact | RemoveFromDoNotContact, Settings], Iterable[tuple[str, str, str]]
-        ],
         now: Instant,
     ) -> None:
         self._number = number
         self._settings = settings
         self._transactional = transactional
-        self._blocks = blocks
         self._now = now
         self._begun: list[tuple[Any, ...]] = []
         self._moved: list[tuple[Any, ...]] = []
@@ -55,8 +51,8 @@ class Writer:
         self._contacts: list[tuple[Any, ...]] = []
         self._joined: list[tuple[int, int]] = []
         self._parted: list[tuple[int, int]] = []
-        self._acts: list[tuple[Any, ...]] = []
-        self._block_changes: list[tuple[bool, tuple[Any, ...]]] = []
+        self.changes: list[Change] = []
+        """Of the Do Not Contact list, which is not written here."""
 
     def add(self, contact: Contact, delta: Delta) -> None:
         """Take over what a contact's turn changed. `contact` is the contact before it."""
@@ -106,15 +102,14 @@ class Writer:
         assert isinstance(change, AddToDoNotContact | RemoveFromDoNotContact)
         adds = isinstance(change, AddToDoNotContact)
         source = f"flow {journey.flow}, element {caused.element}"
-        evidence = rows.to_json(
-            {"flow": journey.flow, "version": journey.version, "element": caused.element, "journey": journey.id,
-             "step": caused.step, "contact": contact.key}
-        )  # fmt: skip
-        for destination, channel, sender in self._blocks(contact, change, self._settings(journey.flow)):
-            entry = (destination, channel, sender, change.covers)
-            row = (*entry, source, change.reason, self._now) if adds else entry
-            self._block_changes.append((adds, row))
-            self._acts.append((*entry, "block" if adds else "unblock", source, change.reason, self._now, evidence))
+        evidence = {
+            "flow": journey.flow, "version": journey.version, "element": caused.element, "journey": journey.id,
+            "step": caused.step, "contact": contact.key,
+        }  # fmt: skip
+        self.changes.extend(
+            Change(adds, Entry(*named, change.covers), source, change.reason, evidence)
+            for named in resolve(contact, change, self._settings(journey.flow))
+        )
 
     def write(self, tx: Connection, statements: Statements) -> None:
         """Write everything collected."""
@@ -128,15 +123,3 @@ class Writer:
         statements.change_contacts.run(tx, self._contacts)
         statements.join.run(tx, self._joined)
         statements.part.run(tx, self._parted)
-        statements.add_block_acts.run(tx, self._acts)
-        self._write_blocks(tx, statements)
-
-    def _write_blocks(self, tx: Connection, statements: Statements) -> None:
-        """In the order they came: runs of adding and of dropping, each in one go."""
-        changes, start = self._block_changes, 0
-        while start < len(changes):
-            adds, end = changes[start][0], start
-            while end < len(changes) and changes[end][0] == adds:
-                end += 1
-            (statements.add_blocks if adds else statements.drop_blocks).run(tx, [row for _, row in changes[start:end]])
-            start = end

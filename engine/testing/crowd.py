@@ -20,7 +20,7 @@ from tactful.engine.compose import Engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.delivery import Lane
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.runner import Runner
 from tactful.engine.senders import Sender
 from tactful.engine.store.statements import CONTACT, MESSAGE

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import Contact, Element
 from tactful.engine.clock import SystemClock
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.instants import parse_instant
 from tactful.engine.testing import history
 from tactful.engine.testing.history import MessageStand

@@ -20,7 +20,7 @@ from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.delivery import Lane
-from tactful.engine.host import Incoming, Told
+from tactful.engine.incoming import Incoming, Told
 from tactful.engine.instants import instant, parse_instant, zone_named
 from tactful.engine.interpreter import Journey, Visited
 from tactful.engine.optout import do_not_contact
@@ -362,7 +362,7 @@ class World:
                 raise LookupError(f"there is no contact {contact!r}")
             channels = CHANNELS if channel == ALL_CHANNELS else (channel,)
             to = {at for each in channels if (at := destination_of(who, each)) is not None}
-            entries = [block for blocks in do_not_contact.blocks_of(tx, to).values() for block in blocks]
+            entries = [block for blocks in self.engine.do_not_contact.blocks_of(tx, to).values() for block in blocks]
         return any(
             block.channel in (channel, ALL_CHANNELS) and block.sender in (ANY_SENDER, sender) for block in entries
         )

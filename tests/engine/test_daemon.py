@@ -19,7 +19,7 @@ from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.daemon import AlreadyRunning, Daemon
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.project import Project, load_project
 from tactful.engine.store.statements import JOURNEY
 from tactful.flows.load import load_file

@@ -28,7 +28,7 @@ from tactful.engine.clock import SystemClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.outbox import Settled
 from tactful.engine.store.statements import MESSAGE
 from tactful.flows.load import load_sources

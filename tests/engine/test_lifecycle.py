@@ -13,7 +13,7 @@ from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.flowbook import FlowGone
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.lifecycle import WrongState
 from tactful.engine.optout import by_hand
 from tactful.engine.outbox import Settled

@@ -23,8 +23,9 @@ from tactful.elements.contract import MessageKey
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.host import Incoming
-from tactful.engine.optout import by_hand, do_not_contact
+from tactful.engine.incoming import Incoming
+from tactful.engine.optout import by_hand
+from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.outbox import Outbox, Settled, Taken, Took
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
@@ -137,9 +138,8 @@ def test_no_message_is_taken_after_a_block_of_its_destination(crowd_of: Callable
                 together.wait()
             to = f"c{n}@example.com"
             with engine.store.write() as tx:
-                do_not_contact.add(
-                    tx, engine.store.statements, [(to, "email", "", "everything")], "a test", None, NOW, {}
-                )
+                change = Change(True, Entry(to, "email", "", "everything"), "a test")
+                engine.do_not_contact.change(tx, [change], NOW)
                 blocked_at[to] = number_of(tx)
 
     def guarded(work: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ from tactful.engine.clock import SetClock
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.delivery import BACKOFF, Lane
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.outbox import Outbox, Settled, Taken
 from tactful.engine.rules.permission import Limit
@@ -332,7 +332,9 @@ def test_receipts_of_one_batch_in_any_order_and_twice(desk: Desk) -> None:
 def test_receipts_never_regress_a_state(events: list[str], state: str, unknowns: int) -> None:
     forward = {"queued": 0, "held": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3}
     for event in events:
-        found = received_state(event, MessageStand(1, "mail", state, unknowns, 0))
+        found = received_state(
+            event, MessageStand(1, "mail", state, unknowns, 0, "email", "a@acme.example", "ana@example.com")
+        )
         if found is not None:
             assert state in forward, "what was decided otherwise stays decided"
             assert found in ("sent", "delivered")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tactful.elements.contract import Purpose, QuietHours
 from tactful.elements.options.duration import Duration
 from tactful.engine.optout import by_hand
-from tactful.engine.optout.do_not_contact import blocks_of
 from tactful.engine.outbox import recent_sends
 from tactful.engine.rules.permission import (
     Block,
@@ -328,8 +327,8 @@ elements:
             for channel, sender, address in (("email", "a@acme.example", email), ("sms", "+38595000111", phone)):
                 request = Request(channel, sender, address, "marketing", None)
                 narrowed = permission(
-                    request, blocks_of(tx, [address]).get(address, ()), recent_sends(tx, [number], now).get(number, ()),
-                    NIGHT, world.engine.outbox.limits, now, UTC_ZONE,
+                    request, world.engine.do_not_contact.blocks_of(tx, [address]).get(address, ()),
+                    recent_sends(tx, [number], now).get(number, ()), NIGHT, world.engine.outbox.limits, now, UTC_ZONE,
                 )  # fmt: skip
                 whole = permission(
                     request, [each for each in everything if each.destination == address],

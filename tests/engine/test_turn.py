@@ -33,7 +33,7 @@ from tactful.elements.options.template import Template
 from tactful.engine.clock import SetClock
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
 

@@ -13,7 +13,7 @@ from freezegun import freeze_time
 from tactful.elements.contract import Element, MessageKey
 from tactful.engine.channels import Outcome, Outgoing
 from tactful.engine.compose import open_engine
-from tactful.engine.host import Incoming
+from tactful.engine.incoming import Incoming
 from tactful.engine.store.database import IN_MEMORY
 from tactful.engine.testing import World
 from tactful.engine.testing.command import scenario_files

@@ -89,7 +89,7 @@ def test_the_rules_own_reply_goes_out_once(world: World) -> None:
 def test_the_evidence_is_kept(world: World) -> None:
     world.receives("  „STOP“ please 🙏", SMS, "ana")
     with world.engine.store.read() as tx:
-        (act,) = do_not_contact.history(tx, ANA)
+        (act,) = world.engine.do_not_contact.history(tx, ANA)
     assert act.evidence["text"] == "  „STOP“ please 🙏"
     assert act.evidence["normalised"].startswith("stop")
     assert act.evidence["sender"] == SMS

@@ -1,0 +1,70 @@
+"""Events of a message that mean no: they put the address it went to on the Do Not Contact list.
+
+A complaint (somebody marked it as spam) and an opt-out that another system collected are the person's own no. A hard
+bounce is not, and yet nobody may write there again: providers stop those who do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from tactful.elements.contract import Covers, Instant
+from tactful.engine.incoming import OPTED_OUT, Incoming
+from tactful.engine.optout.do_not_contact import Change, Entry
+from tactful.engine.optout.opting import look_again, opt
+from tactful.engine.rules.permission import ANY_SENDER
+from tactful.engine.store import reading
+
+if TYPE_CHECKING:
+    from tactful.engine.host import Host
+
+HARD_BOUNCE = "hard bounce"
+"""The source of an entry for an address that does not exist."""
+
+_PASSING = frozenset({"soft", "transient", "temporary", "undetermined"})
+
+
+@dataclass(frozen=True, slots=True)
+class _No:
+    source: str
+    covers: Covers
+    persons_own: bool
+
+
+_NOES = {
+    "complained": _No("complaint", "everything", True),
+    "bounced": _No(HARD_BOUNCE, "everything", False),
+    OPTED_OUT: _No("opt-out told by another system", "marketing", True),
+}
+
+
+def follow(host: Host, tx: Connection, events: Sequence[Incoming], now: Instant) -> None:
+    """Do what follows from events that were just learnt."""
+    about = [(each, each.message) for each in events if each.message is not None and each.name in _NOES]
+    if not about:
+        return
+    stands = reading.stands(tx, {message.journey for _, message in about})
+    contacts = reading.contacts(tx, {stands[message].contact for _, message in about})
+    for event, message in about:
+        stand, no = stands[message], _NOES[event.name]
+        if stand.destination is None or (event.name == "bounced" and not is_hard(event.data)):
+            continue
+        entry = Entry(stand.destination, stand.channel, ANY_SENDER, no.covers)
+        evidence = {"message": str(message), "event": event.name, **({"data": dict(event.data)} if event.data else {})}
+        changes = [Change(True, entry, no.source, None, evidence)]
+        if no.persons_own:
+            data = {"channel": stand.channel, "sender": stand.sender}
+            told = [contacts[stand.contact].key] if event.name == OPTED_OUT else []
+            opt(host, tx, changes, now, data, at=event.at, told_already=told)
+        else:
+            host.do_not_contact.change(tx, changes, now)
+            look_again(tx, [stand.destination])
+
+
+def is_hard(data: Mapping[str, Any]) -> bool:
+    """Whether a bounce is for good: it is, unless its `type` says that it may pass."""
+    return str(data.get("type", "")).lower() not in _PASSING
