@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tactful.elements import catalogue
@@ -12,7 +12,8 @@ from tactful.engine.keyring import keyring_of
 from tactful.engine.lifecycle import Lifecycle
 from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.outbox import Outbox
-from tactful.engine.rules.permission import Limit
+from tactful.engine.project import Project
+from tactful.engine.rules.permission import NO_POLICY, Policy
 from tactful.engine.store.database import Store
 
 
@@ -35,18 +36,27 @@ def open_engine(
     database: str,
     *,
     elements: Mapping[str, type[Element]] | None = None,
-    limits: Sequence[Limit] = (),
+    policy: Policy = NO_POLICY,
     transactional: frozenset[str] = frozenset(),
     secret: str | None = None,
     image: bytes | None = None,
 ) -> Engine:
     """Open a database, laying it out or bringing it to the newest schema first.
 
-    `elements` is the catalogue, by default all that are installed; `secret` is the project's own (`keyring.py`);
-    `image` is what a database in memory begins as (`Store.image`). Raises StoreError where the database cannot be used.
+    `elements` is the catalogue, by default all that are installed; `policy` and `secret` (`keyring.py`) are the
+    project's own; `image` is what a database in memory begins as (`Store.image`). Raises StoreError where the database
+    cannot be used.
     """
     store = Store(database, image)
     store.upgrade()
     do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
     host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
-    return Engine(store, host, Lifecycle(host), Outbox(host, limits), do_not_contact)
+    return Engine(store, host, Lifecycle(host), Outbox(host, policy), do_not_contact)
+
+
+def open_engine_of(project: Project) -> Engine:
+    """The engine on a project's database, with the project's policy. Raises StoreError, and NotSet where an
+    environment variable is missing."""
+    return open_engine(
+        project.database_url(), policy=project.policy, transactional=project.transactional, secret=project.own_secret()
+    )

@@ -169,7 +169,12 @@ def awaited(flow: Flow, visit: Visit) -> tuple[Await, ...]:
 
 def zone_of(contact: Contact, fallback: str | None) -> ZoneInfo:
     """The contact's own zone, else the flow's, else UTC. A name that is no zone (any more) counts as none."""
-    return _zone(contact.time_zone) or _zone(fallback) or _UTC
+    return known_zone_of(contact, fallback) or _UTC
+
+
+def known_zone_of(contact: Contact, fallback: str | None) -> ZoneInfo | None:
+    """The same, but None where neither is known."""
+    return _zone(contact.time_zone) or _zone(fallback)
 
 
 _UTC = ZoneInfo("UTC")

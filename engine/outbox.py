@@ -18,7 +18,7 @@ anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +26,15 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
-from tactful.engine.addresses import address_of, destination_of
+from tactful.engine.addresses import address_of
+from tactful.engine.gate import Gate
 from tactful.engine.host import BATCH, Host
-from tactful.engine.interpreter import ACTIVE, zone_of
-from tactful.engine.optout.do_not_contact import under_review
+from tactful.engine.interpreter import ACTIVE
 from tactful.engine.rules import receipts
-from tactful.engine.rules.permission import Expire, Hold, Limit, Request, Send, Suppress, Verdict, permission
+from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list, one_of
+from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list
 from tactful.engine.switches import halted
 
 SENDING = "sending"
@@ -49,9 +49,6 @@ WITHDRAWN = "withdrawn"
 
 STANDING = "its flow is paused"
 """Why a message is held that waits for no time: it goes on with its journey."""
-
-LONGEST_LIMIT_DAYS = 400
-"""How far back the messages of a contact are counted for limits; longer limits are refused on loading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +121,11 @@ _due = Query(
 
 
 class Outbox:
-    """The outbox of a host. `limits` are the project's, over all flows."""
+    """The outbox of a host. `policy` is what the project asks of all its messages."""
 
-    def __init__(self, host: Host, limits: Sequence[Limit] = ()) -> None:
+    def __init__(self, host: Host, policy: Policy = NO_POLICY) -> None:
         self._host = host
-        self.limits = tuple(limits)
+        self.policy = policy
 
     def take(self, sender: str, now: Instant, most: int) -> Took:
         """Take up to `most` messages of a sender that are due and may go. Those that may not are held,
@@ -143,32 +140,23 @@ class Outbox:
             return Took()
         contacts = reading.contacts(tx, {row.contact for row in due})
         journeys = self._journeys(tx, [row.journey for row in due])
-        destinations = {row: destination_of(contacts[row.contact], row.channel) for row in due}
-        addresses = {each for each in destinations.values() if each is not None}
-        blocks, reviews = self._host.do_not_contact.blocks_of(tx, addresses), under_review(tx, addresses)
-        sent = recent_sends(tx, contacts, now) if self.limits else {}
+        asking = [(contacts[row.contact], row.channel) for row in due]
+        gate = Gate(tx, self._host.do_not_contact, self.policy, asking, now)
         taken: list[Taken] = []
         going: list[tuple[Any, ...]] = []
         said: list[tuple[Any, Verdict]] = []
         for row in due:
             contact, (journey, flow) = contacts[row.contact], journeys[row.journey]
             settings = self._settings(journey.flow, flow.settings)
-            request = Request(row.channel, row.sender, destinations[row], row.purpose, row.expires_at)
-            zone = zone_of(contact, settings.time_zone)
-            verdict = permission(
-                request, blocks.get(request.destination or "", ()), sent.get(row.contact, ()), settings.quiet_hours,
-                self.limits, now, zone, reviews.get(request.destination or ""),
-            )  # fmt: skip
+            verdict = gate.verdict(contact, row.channel, row.sender, row.purpose, settings, row.expires_at)
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
                 continue
-            if self.limits and row.purpose == "marketing":
-                sent.setdefault(row.contact, []).append(now)
             element = flow.nodes[row.element].element
             assert isinstance(element, SendElement), "only sends queue messages"
             address = address_of(contact, row.channel)
             assert address is not None, "permission lets no message pass that has no address"
-            going.append((request.destination, now, row.journey, row.step))
+            going.append((gate.destination(contact, row.channel), now, row.journey, row.step))
             taken.append(
                 Taken(MessageKey(row.journey, row.step), journey.flow, element, row.channel, row.sender, address,
                       contact, journey.entry, journey.values, settings, row.purpose, row.tries + 1, row.unknowns)
@@ -284,23 +272,3 @@ def _became(settled: Settled, row: Any, now: Instant) -> tuple[str, Instant | No
     if row.stood_still is not None:  # its flow was paused while it was tried
         return HELD, None, STANDING
     return QUEUED, settled.due_at or now, settled.why
-
-
-def recent_sends(tx: Connection, contacts: Collection[int], now: Instant) -> dict[int, list[Instant]]:
-    """For each contact (by number), when marketing messages went out to them lately, over all flows; oldest first."""
-    since = now - LONGEST_LIMIT_DAYS * 86_400_000
-    found = tx.execute(
-        select(JOURNEY.c.contact, MESSAGE.c.taken_at)
-        .join(MESSAGE, MESSAGE.c.journey == JOURNEY.c.id)
-        .where(
-            one_of(JOURNEY.c.contact, contacts),
-            MESSAGE.c.purpose == "marketing",
-            MESSAGE.c.state.in_((SENDING, SENT, DELIVERED, UNKNOWN)),
-            MESSAGE.c.taken_at > since,
-        )
-        .order_by(MESSAGE.c.taken_at)
-    )
-    sent: dict[int, list[Instant]] = defaultdict(list)
-    for contact, at in found:
-        sent[contact].append(at)
-    return sent

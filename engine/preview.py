@@ -9,13 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from tactful.elements.contract import Contact, Event, Instant, MessageKey, Purpose, Send
-from tactful.engine.addresses import address_of, destination_of
+from tactful.engine.addresses import address_of
 from tactful.engine.compose import Engine
 from tactful.engine.flowbook import FLOW
-from tactful.engine.interpreter import zone_of
-from tactful.engine.outbox import recent_sends
+from tactful.engine.gate import Gate
 from tactful.engine.render import CannotRender, render
-from tactful.engine.rules.permission import Request, Verdict, permission
+from tactful.engine.rules.permission import Verdict
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import JOURNEY
 from tactful.engine.switches import halted
@@ -65,17 +64,8 @@ def preview(
     assert element.sends is not None, "a send names its channel"
     channel = element.sends
     sender, purpose = sender_of(flow, element), purpose_of(flow, element, engine.host.transactional)
-    request = Request(channel, sender, destination_of(contact, channel), purpose, None)
-    to = request.destination
-    verdict = permission(
-        request,
-        engine.do_not_contact.blocks_of(tx, [to] if to else []).get(to or "", ()),
-        recent_sends(tx, [contact.number], now).get(contact.number, ()),
-        flow.settings.quiet_hours,
-        engine.outbox.limits,
-        now,
-        zone_of(contact, flow.settings.time_zone),
-    )
+    gate = Gate(tx, engine.do_not_contact, engine.outbox.policy, [(contact, channel)], now)
+    verdict = gate.verdict(contact, channel, sender, purpose, flow.settings)
     address = address_of(contact, channel)
     return Preview(channel, sender, purpose, address, parts, cannot, verdict, id, halted(tx))
 

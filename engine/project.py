@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tactful.engine.project_options import OptOut
-from tactful.engine.rules.permission import Limit
+from tactful.engine.optout.countries import country, rules_of
+from tactful.engine.project_options import KeywordRule, OptOut, PackRule
+from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.senders import Secret, Sender
 from tactful.flows.model import AttributeType, SenderFacts, Surroundings
 from tactful.flows.problem import Problem
@@ -38,7 +39,10 @@ class Project(BaseModel):
     senders: Mapping[str, Sender] | None = None
     limits: tuple[Limit, ...] = ()
     transactional: frozenset[str] = frozenset()
+    require_consent: frozenset[str] = frozenset()
+    countries: tuple[str, ...] = ()
     opt_out: OptOut = OptOut()
+    secret: Secret | None = None
     region: str | None = None
 
     @property
@@ -54,6 +58,31 @@ class Project(BaseModel):
         if not url:
             raise NotSet(f"the environment variable {self.database.env}, the database's address, is not set")
         return _from_folder(url, self.root)
+
+    def own_secret(self, environ: Mapping[str, str] = os.environ) -> str | None:
+        """The secret that the project brings (`keyring.py`); None where it brings none. Raises NotSet."""
+        if self.secret is None:
+            return None
+        found = self.secret.value(environ)
+        if not found:
+            raise NotSet(f"the environment variable {self.secret.env}, the project's secret, is not set")
+        return found
+
+    @property
+    def policy(self) -> Policy:
+        """What the project asks of all its messages."""
+        return Policy(self.limits, self.require_consent, tuple(rules_of(name) for name in self.countries))
+
+    @property
+    def keyword_rules(self) -> tuple[KeywordRule | PackRule, ...]:
+        """What answers mean: the project's own rules, then those that its countries ask for."""
+        packs = [
+            PackRule(pack=rules.keywords, level="any_sender", sender=name)
+            for rules in map(country, self.countries)
+            for name, sender in (self.senders or {}).items()
+            if rules.keywords is not None and sender.two_way and sender.channel in rules.channels
+        ]
+        return (*self.opt_out.keywords, *packs)
 
     def flow_files(self) -> list[Path]:
         """The files that are flows, by name: every YAML file in the flows' folder and below but the project

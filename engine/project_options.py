@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from tactful.elements.contract import Level
+from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import HOUR, Duration
 from tactful.elements.options.mistake import Mistake, meant
 from tactful.elements.options.words import normalise
+from tactful.engine.optout.countries import country_names
 from tactful.engine.rules.permission import Limit
 from tactful.engine.senders import Secret, is_this_machine
 
@@ -30,6 +32,20 @@ def _flow_id(flow: str) -> str:
     if not _FLOW_ID.fullmatch(flow):
         raise Mistake(f"`{flow[:60]}` cannot be the id of a flow", code="bad-id")
     return flow
+
+
+def _channel(channel: str) -> str:
+    if channel not in CHANNELS:
+        hint = meant(channel, CHANNELS) or f"there are {', '.join(CHANNELS)}"
+        raise Mistake(f"there is no channel `{channel[:60]}`", hint=hint, code="unknown-channel")
+    return channel
+
+
+def _country(name: str) -> str:
+    if name not in country_names():
+        hint = meant(name.lower(), country_names()) or f"there are {', '.join(country_names())}"
+        raise Mistake(f"there are no rules of `{name[:60]}`", hint=hint, code="unknown-country")
+    return name
 
 
 class _Options(BaseModel):
@@ -51,7 +67,18 @@ class ProjectOptions(_Options):
     transactional: tuple[Annotated[str, AfterValidator(_flow_id)], ...] = Field(
         (), description="The flows that may send past a block that covers marketing."
     )
+    require_consent: tuple[Annotated[str, AfterValidator(_channel)], ...] = Field(
+        (), description="The channels on which nobody gets marketing whose consent is not on record."
+    )
+    countries: tuple[Annotated[str, AfterValidator(_country)], ...] = Field(
+        (),
+        description="The countries whose rules hold for marketing: quiet hours, keywords, how long a history is kept.",
+    )
     opt_out: Any = Field(None, description="How opt-outs are collected: keywords and links.")
+    secret: Secret | None = Field(
+        None,
+        description="What links are signed with: `{env: NAME}`. Without it, a key that is kept in the database.",
+    )
     region: str | None = Field(None, description="The country (`HR`) of phone numbers that are written without one.")
 
     @field_validator("database", mode="before")

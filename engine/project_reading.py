@@ -118,7 +118,10 @@ class _Reading:
             senders=senders,
             limits=limits,
             transactional=frozenset(options.transactional),
+            require_consent=frozenset(options.require_consent),
+            countries=options.countries,
             opt_out=opt_out,
+            secret=options.secret,
             region=options.region,
         )
 

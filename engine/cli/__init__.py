@@ -13,10 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tactful.engine.cli import contacts_import, dnc, review
+from tactful.engine.cli import consent, contacts_import, dnc, review
 from tactful.engine.cli.catalogue import elements, schema
 from tactful.engine.cli.check import check
 from tactful.engine.cli.demo import demo
+from tactful.engine.cli.erase import erase
 from tactful.engine.cli.flows import pause, publish, resume, stop
 from tactful.engine.cli.frame import (
     CONTACTS,
@@ -44,13 +45,13 @@ COMMANDS: tuple[tuple[str, tuple[Callable[..., Any] | typer.Typer, ...]], ...] =
     (START, (demo, init)),
     (WRITE, (check, test, preview, send_test, draw, elements, schema)),
     (RUN, (publish, serve, pause, resume, stop, halt, resume_sending)),
-    (CONTACTS, (contacts_import.app, enter, leave, event)),
-    (DO_NOT_CONTACT, (dnc.app, inbound, review.app)),
+    (CONTACTS, (contacts_import.app, enter, leave, event, erase)),
+    (DO_NOT_CONTACT, (dnc.app, inbound, review.app, consent.app)),
     (LOOK, (status, journeys, journey, messages, settle)),
 )
 """All commands by panel. A function's name, with `-` for `_`, is the command; groups are named below."""
 
-_GROUPS = {id(contacts_import.app): "import", id(dnc.app): "dnc", id(review.app): "review"}
+_GROUPS = {id(contacts_import.app): "import", id(dnc.app): "dnc", id(review.app): "review", id(consent.app): "consent"}
 
 app = group(
     "Customer-messaging flows that take no for an answer.\n\n"

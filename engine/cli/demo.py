@@ -103,7 +103,7 @@ def _play(folder: Path, number: int, seed: int) -> _Played:
     assert database_file(project) is not None, "the starter keeps its data in a file"
     file = project.flow_files()[0]
     flow = sound(load_file(file, words, project.surroundings()), file)
-    engine = open_engine(project.database_url(), elements=words, limits=project.limits)
+    engine = open_engine(project.database_url(), elements=words, policy=project.policy)
     try:
         engine.lifecycle.publish(flow, _BEGINS)
         play = Play(engine, project.senders or {}, Habits(seed), _BEGINS)

@@ -97,9 +97,9 @@ def the_engine(project: Project, *, create: bool = False, flows: bool = True) ->
         )
     if file is not None and file.is_dir():
         raise Trouble(f"the database {shown(file)} is a folder", "mend `database:` in the project file")
-    from tactful.engine.compose import open_engine
+    from tactful.engine.compose import open_engine_of
 
-    engine = open_engine(project.database_url(), limits=project.limits, transactional=project.transactional)
+    engine = open_engine_of(project)
     try:
         if flows:
             with engine.store.read() as tx:

@@ -20,6 +20,7 @@ from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination
 from tactful.engine.channels import Accepted, NoConnector, Outcome, Outgoing, Refused, connect, message_id
 from tactful.engine.compose import Engine
+from tactful.engine.consent import Consent, record
 from tactful.engine.incoming import REPLIED, Incoming
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.keywords import Decision, Rulebook, decide
@@ -180,6 +181,9 @@ class Inbox:
         }  # fmt: skip
         change = Change(decision.decision == "block", entry, f"keyword {decision.keyword}", None, evidence)
         channel = self._senders[inbound.sender].channel
+        if not change.adds:  # whoever asks to be written to again has agreed to it
+            at = now if inbound.at is None else min(inbound.at, now)
+            record(tx, [Consent(to, channel, at, change.source, evidence=evidence)])
         data = {"channel": channel, "sender": inbound.sender, "keyword": decision.keyword}
         opt(self.engine.host, tx, [change], now, data, at=inbound.at)
 
@@ -264,7 +268,7 @@ class Inbox:
 
 def inbox_of(engine: Engine, project: Project) -> Inbox:
     """The inbox of a project, its rules' replies going out through the project's connectors."""
-    return Inbox(engine, project.senders or {}, project.opt_out.keywords, project.region, _hand_over)
+    return Inbox(engine, project.senders or {}, project.keyword_rules, project.region, _hand_over)
 
 
 def _hand_over(outgoing: Outgoing) -> Outcome:

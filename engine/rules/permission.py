@@ -1,8 +1,8 @@
 """May this message go out now? Asked in the transaction that takes it to be sent.
 
-The order of the questions is the order of their weight: a block stands above all, then whether the
-message is still worth sending, then limits, then quiet hours. A message that is held says until
-when and why; the questions are asked again then.
+The order of the questions is the order of their weight: a block stands above all, then whether the contact
+ever agreed, whether the message is still worth sending, then limits, then quiet hours, the flow's own and
+those of a country. A message that is held says until when and why; the questions are asked again then.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from zoneinfo import ZoneInfo
 from tactful.elements.contract import Covers, Instant, Purpose, QuietHours
 from tactful.elements.options.duration import Duration
 from tactful.elements.options.wall_time import instant_of
+from tactful.engine.rules.countries import CountryRules
 
 ALL_CHANNELS = "all"
 ANY_SENDER = ""
+
+_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,46 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message that wants to go out. `destination` is the normalised address, None where the contact has none."""
+    """A message that wants to go out. `destination` is the normalised address, None where the contact has none;
+    `country` the contact's, as two capital letters, where it is known."""
 
     channel: str
     sender: str
     destination: str | None
     purpose: Purpose
     expires_at: Instant | None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a message's destination and contact when the question is asked.
+
+    `blocks` are the entries for the destination; `sent_at` the moments of the contact's recent marketing messages,
+    oldest first. `review_until` is set while an answer from there waits for a person to say whether it opts out.
+    `agreed`: a consent to be written to there, on this channel, is on record.
+    """
+
+    blocks: Sequence[Block] = ()
+    sent_at: Sequence[Instant] = ()
+    review_until: Instant | None = None
+    agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a project asks of all its messages, whatever flow they are of.
+
+    `require_consent` names the channels on which nobody gets marketing who is not on record for having agreed;
+    `countries` are the rules it enabled.
+    """
+
+    limits: Sequence[Limit] = ()
+    require_consent: frozenset[str] = frozenset()
+    countries: Sequence[CountryRules] = ()
+
+
+NO_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +125,40 @@ SEND = Send()
 
 
 def permission(
-    request: Request,
-    blocks: Sequence[Block],
-    sent_at: Sequence[Instant],
-    quiet: QuietHours | None,
-    limits: Sequence[Limit],
-    now: Instant,
-    zone: ZoneInfo,
-    review_until: Instant | None = None,
+    request: Request, known: Known, policy: Policy, quiet: QuietHours | None, now: Instant, zone: ZoneInfo | None
 ) -> Verdict:
-    """The verdict on one message. `blocks` are the entries for its destination; `sent_at` the moments of
-    the contact's recent marketing messages, oldest first; `zone` the contact's. `review_until` is set while an
-    answer from there waits for a person to say whether it opts out."""
+    """The verdict on one message. `quiet` are the flow's hours; `zone` is where the contact is, None where nobody
+    knows: then a flow's own hours are taken as UTC's, and a country's rules let nothing pass."""
     if request.destination is None:
         return Suppress(f"the contact has no address for {request.channel}")
-    block = covering(request, blocks)
+    block = covering(request, known.blocks)
     if block is not None:
         return Suppress(f"on the Do Not Contact list ({block.source})")
+    marketing = request.purpose == "marketing"
+    if marketing and request.channel in policy.require_consent and not known.agreed:
+        return Suppress(f"no consent to {request.channel} is on record")
     if request.expires_at is not None and now >= request.expires_at:
         return Expire("held longer than it was valid for")
-    if review_until is not None:
-        return _hold(max(review_until, now + 1), "an answer from there waits to be read", request)
-    if request.purpose == "marketing":
-        for limit in limits:
-            free_at = free_again(limit, sent_at, now, zone)
+    if known.review_until is not None:
+        return _hold(max(known.review_until, now + 1), "an answer from there waits to be read", request)
+    if marketing:
+        for limit in policy.limits:
+            free_at = free_again(limit, known.sent_at, now, zone or _UTC)
             if free_at is not None:
                 if limit.when_limited == "skip":
                     return Suppress(f"limit reached: {limit.messages} in {limit.per}")
                 return _hold(free_at, f"limit reached: {limit.messages} in {limit.per}", request)
+        for rules in policy.countries:
+            if rules.hold_for(request.channel, request.destination, request.country):
+                if zone is None:
+                    return Suppress(f"the contact's time zone is unknown, and the rules of {rules.title} go by it")
+                ends_at = quiet_until(rules.quiet, now, zone)
+                if ends_at is not None:
+                    return _hold(ends_at, f"quiet hours of {rules.title} in {zone.key}", request)
     if quiet is not None:
-        ends_at = quiet_until(quiet, now, zone)
+        ends_at = quiet_until(quiet, now, zone or _UTC)
         if ends_at is not None:
-            return _hold(ends_at, f"quiet hours in {zone.key}", request)
+            return _hold(ends_at, f"quiet hours in {(zone or _UTC).key}", request)
     return SEND
 
 

@@ -33,6 +33,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from tactful.engine.store.tables import (
     BlockActRow,
     BlockRow,
+    ConsentRow,
     ContactRow,
     EventRow,
     GoalRow,
@@ -52,7 +53,7 @@ def table(model: type[Any]) -> Table:
 
 JOURNEY, VISIT, EVENT, MESSAGE = table(JourneyRow), table(VisitRow), table(EventRow), table(MessageRow)
 CONTACT, BLOCK, BLOCK_ACT = table(ContactRow), table(BlockRow), table(BlockActRow)
-GOAL, MEMBERSHIP, INBOUND = table(GoalRow), table(MembershipRow), table(InboundRow)
+GOAL, MEMBERSHIP, INBOUND, CONSENT = table(GoalRow), table(MembershipRow), table(InboundRow), table(ConsentRow)
 
 WAITING = ("queued", "held")
 """States of a message that was not handed over yet."""

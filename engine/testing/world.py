@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from tactful.engine.interpreter import Journey, Visited
 from tactful.engine.optout import do_not_contact
 from tactful.engine.optout.inbox import Inbound, Inbox
 from tactful.engine.project import Project, load_project
-from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Limit
+from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, NO_POLICY, Block, Limit
 from tactful.engine.runner import Runner
 from tactful.engine.senders import ConsoleSender, Sender
 from tactful.engine.store import reading
@@ -85,7 +85,8 @@ class World:
         self._database = database
         self._elements = _installed() if elements is None else elements
         self._senders = senders or (self.project.senders if self.project else None) or {}
-        self._limits = (*limits, *(self.project.limits if self.project else ()))
+        policy = self.project.policy if self.project else NO_POLICY
+        self._policy = replace(policy, limits=(*limits, *policy.limits))
         self._transactional = transactional | (self.project.transactional if self.project else frozenset())
         self._stands: dict[MessageKey, MessageStand] = {}
         self.post = Post(lambda key: self._stand(key).element)
@@ -93,9 +94,9 @@ class World:
 
     def _start(self, image: bytes | None) -> None:
         self.engine: Engine = open_engine(
-            self._database, elements=self._elements, limits=self._limits, transactional=self._transactional, image=image
+            self._database, elements=self._elements, policy=self._policy, transactional=self._transactional, image=image
         )
-        rules, region = (self.project.opt_out.keywords, self.project.region) if self.project else ((), None)
+        rules, region = (self.project.keyword_rules, self.project.region) if self.project else ((), None)
         self.inbox = Inbox(self.engine, self._senders, rules, region, self._answer)
         self._runner = Runner(self.engine, self.clock, inbox=self.inbox)
         self._lanes: dict[str, Lane] = {}

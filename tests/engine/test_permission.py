@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from tactful.elements.contract import Purpose, QuietHours
 from tactful.elements.options.duration import Duration
+from tactful.engine.gate import recent_sends
 from tactful.engine.optout import by_hand
-from tactful.engine.outbox import recent_sends
 from tactful.engine.rules.permission import (
+    NO_POLICY,
     Block,
     Expire,
     Hold,
+    Known,
     Limit,
+    Policy,
     Request,
     Send,
     Suppress,
@@ -77,7 +80,7 @@ def limit(messages: int, per: str, when_limited: str = "hold") -> Limit:
 def test_which_entries_stop_which_messages(entry: Block, purpose: Purpose, stops: bool) -> None:
     request = replace(ASK, purpose=purpose)
     assert (covering(request, [entry]) is entry) == stops
-    verdict = permission(request, [entry], (), None, (), NOON, UTC_ZONE)
+    verdict = permission(request, Known([entry]), NO_POLICY, None, NOON, UTC_ZONE)
     assert verdict == (Suppress("on the Do Not Contact list (a person)") if stops else Send())
 
 
@@ -123,7 +126,7 @@ def test_what_holds_for_every_message(
     zone: ZoneInfo,
 ) -> None:  # fmt: skip
     sent_at = sorted(at for at in sent if at <= now)
-    verdict = permission(request, entries, sent_at, quiet, allowed, now, zone)
+    verdict = permission(request, Known(entries, sent_at), Policy(allowed), quiet, now, zone)
     covered = covering(request, entries) is not None
     match verdict:
         case Send():
@@ -152,7 +155,7 @@ def test_who_is_held_comes_to_an_end(
 ) -> None:
     """Asked again when it was told to ask, a message goes or is refused after a few times: it parks for ever never."""
     sent, asked = (now - HOUR,), 1
-    while isinstance(verdict := permission(request, entries, sent, quiet, allowed, now, zone), Hold):
+    while isinstance(verdict := permission(request, Known(entries, sent), Policy(allowed), quiet, now, zone), Hold):
         assert asked < 12, f"still held: {verdict}"
         now, asked = verdict.until, asked + 1
 
@@ -254,12 +257,12 @@ def test_a_limit_is_never_passed_and_never_holds_longer_than_needed(
 
 def test_a_limit_holds_or_skips_marketing_and_nothing_else() -> None:
     sent = (NOON - HOUR,)
-    held = permission(ASK, (), sent, None, [limit(1, "1 day")], NOON, UTC_ZONE)
+    held = permission(ASK, Known((), sent), Policy([limit(1, "1 day")]), None, NOON, UTC_ZONE)
     assert held == Hold(NOON + 23 * HOUR, "limit reached: 1 in 1 day")
-    skipped = permission(ASK, (), sent, None, [limit(1, "1 day", "skip")], NOON, UTC_ZONE)
+    skipped = permission(ASK, Known((), sent), Policy([limit(1, "1 day", "skip")]), None, NOON, UTC_ZONE)
     assert skipped == Suppress("limit reached: 1 in 1 day")
     bill = replace(ASK, purpose="transactional")
-    assert permission(bill, (), sent, None, [limit(1, "1 day", "skip")], NOON, UTC_ZONE) == Send()
+    assert permission(bill, Known((), sent), Policy([limit(1, "1 day", "skip")]), None, NOON, UTC_ZONE) == Send()
 
 
 def test_a_day_of_a_limit_is_a_calendar_day() -> None:
@@ -274,9 +277,11 @@ def test_a_day_of_a_limit_is_a_calendar_day() -> None:
 def test_what_expires_while_it_is_held_is_asked_for_at_that_moment() -> None:
     ten = moment("2026-03-02 22:00+00:00")
     request = replace(ASK, expires_at=ten + HOUR)
-    assert permission(request, (), (), NIGHT, (), ten, UTC_ZONE) == Hold(ten + HOUR, "quiet hours in UTC")
-    assert permission(request, (), (), NIGHT, (), ten + HOUR, UTC_ZONE) == Expire("held longer than it was valid for")
-    blocked = permission(request, [block()], (), NIGHT, (), ten + HOUR, UTC_ZONE)
+    assert permission(request, Known(), NO_POLICY, NIGHT, ten, UTC_ZONE) == Hold(ten + HOUR, "quiet hours in UTC")
+    assert permission(request, Known(), NO_POLICY, NIGHT, ten + HOUR, UTC_ZONE) == Expire(
+        "held longer than it was valid for"
+    )
+    blocked = permission(request, Known([block()]), NO_POLICY, NIGHT, ten + HOUR, UTC_ZONE)
     assert isinstance(blocked, Suppress), "a block stands above all"
 
 
@@ -326,14 +331,15 @@ elements:
         for number, email, phone in contacts:
             for channel, sender, address in (("email", "a@acme.example", email), ("sms", "+38595000111", phone)):
                 request = Request(channel, sender, address, "marketing", None)
-                narrowed = permission(
-                    request, world.engine.do_not_contact.blocks_of(tx, [address]).get(address, ()),
-                    recent_sends(tx, [number], now).get(number, ()), NIGHT, world.engine.outbox.limits, now, UTC_ZONE,
-                )  # fmt: skip
-                whole = permission(
-                    request, [each for each in everything if each.destination == address],
-                    [at for contact, at in sent if contact == number], NIGHT, world.engine.outbox.limits, now, UTC_ZONE,
-                )  # fmt: skip
+                policy = world.engine.outbox.policy
+                blocks = world.engine.do_not_contact.blocks_of(tx, [address]).get(address, ())
+                read = Known(blocks, recent_sends(tx, [number], now).get(number, ()))
+                narrowed = permission(request, read, policy, NIGHT, now, UTC_ZONE)
+                known = Known(
+                    [each for each in everything if each.destination == address],
+                    [at for contact, at in sent if contact == number],
+                )
+                whole = permission(request, known, policy, NIGHT, now, UTC_ZONE)
                 assert type(narrowed) is type(whole)
                 if not isinstance(narrowed, Suppress):
                     assert narrowed == whole
