@@ -21,7 +21,7 @@ flow: letter
 entry: {event: began, again: always}
 settings: {sender: {email: a@acme.example}}
 elements:
-  mail: {type: send_email, subject: "Dear {{ contact.first_name | default: 'you' }}", text: T, next: {sent: rest, failed: rest, suppressed: rest}}
+  mail: {type: send_email, subject: S, text: T, next: {sent: rest, suppressed: rest}}
   rest: {type: pause, for: 3 days, next: again}
   again: {type: send_email, subject: S, text: T}
 """
