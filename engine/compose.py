@@ -14,7 +14,7 @@ from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.outbox import Outbox
 from tactful.engine.project import Project
 from tactful.engine.rules.permission import NO_POLICY, Policy
-from tactful.engine.store.database import Store
+from tactful.engine.store.database import Store, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def open_engine(
     project's own; `image` is what a database in memory begins as (`Store.image`). Raises StoreError where the database
     cannot be used.
     """
-    store = Store(database, image)
+    store = open_store(database, image)
     store.upgrade()
     do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
     host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)

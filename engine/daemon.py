@@ -63,7 +63,7 @@ class Daemon:
             self._recover()
             self._delivery.start()
             self._alarm.start()
-            log.info("running", database=self._engine.store.url, flows=len(self._engine.host.flows.live.by_id))
+            log.info("running", database=self._engine.store.name, flows=len(self._engine.host.flows.live.by_id))
             for sender, why in self._delivery.closed.items():
                 log.warning("cannot send", sender=sender, why=why)
             for sender in self._engine.outbox.waiting().keys() - (self._project.senders or {}).keys():

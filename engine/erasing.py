@@ -57,15 +57,11 @@ class Erased:
 def erase(engine: Engine, key: str, now: Instant) -> Erased:
     """Erase a contact, in one transaction. Raises UnknownContact.
 
-    Journeys end, waiting messages are withdrawn. The pages of the database that held what was erased are overwritten;
-    backups are yours to deal with.
+    Journeys end, waiting messages are withdrawn. SQLite overwrites the pages that held what was erased, PostgreSQL does
+    so at its next vacuum; backups are yours to deal with.
     """
-    with engine.host.transaction() as tx:
-        tx.exec_driver_sql("PRAGMA secure_delete=ON")
-        try:
-            return _erase(engine, tx, key, now)
-        finally:
-            tx.exec_driver_sql("PRAGMA secure_delete=OFF")
+    with engine.host.transaction() as tx, engine.store.overwriting(tx):
+        return _erase(engine, tx, key, now)
 
 
 def _erase(engine: Engine, tx: Connection, key: str, now: Instant) -> Erased:

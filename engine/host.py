@@ -107,20 +107,21 @@ class Host:
     def learn(self, tx: Connection, events: Sequence[Incoming], now: Instant) -> list[Told]:
         """Learn a batch of events in an open transaction. What they mean for the Do Not Contact list is the
         caller's affair, as it is for whoever changes the list and tells of it."""
-        known = reading.contacts_by_key(tx, {each.contact for each in events if each.contact is not None})
-        messages = reading.stands(tx, {each.message.journey for each in events if each.message is not None})
-        answered = self._answered(tx, known, events)
-        seen = reading.keys_seen(tx, {each.key for each in events if each.key is not None})
+        texts = [written(each) for each in events]
+        fit = [each for each, (_, why) in zip(events, texts, strict=True) if why is None]
+        known = reading.contacts_by_key(tx, {each.contact for each in fit if each.contact is not None})
+        messages = reading.stands(tx, {each.message.journey for each in fit if each.message is not None})
+        answered = self._answered(tx, known, fit)
+        seen = reading.keys_seen(tx, {each.key for each in fit if each.key is not None})
         next_id = reading.newest(tx, EVENT.c.id) + 1
         told: list[Told] = []
         new: list[tuple[Any, ...]] = []
         received: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
-        for each in events:
+        for each, (data, why) in zip(events, texts, strict=True):
             if each.key is not None and each.key in seen:
                 told.append(Told("known"))
                 continue
-            data, why = written(each)
             contact = None
             if why is None:
                 contact, why = whose(each, known, messages)

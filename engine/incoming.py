@@ -22,6 +22,9 @@ OPTED_OUT, OPTED_IN = "opted_out", "opted_in"
 it off: they themselves, a provider, a person of ours. What a flow does to the list is no such event."""
 
 
+_LARGEST = 2**63 - 1  # no database has numbers beyond
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """An event as somebody tells it.
@@ -53,6 +56,8 @@ def written(each: Incoming) -> tuple[str | None, str | None]:
         return None, "it has no name"
     if each.name == CONTACT_CHANGED or (each.message is not None and each.name in OUTCOMES):
         return None, f"{each.name!r} is not told: the engine knows it by itself"
+    if each.message is not None and max(each.message) > _LARGEST:
+        return None, f"there is no message {each.message}"
     if each.at is not None and abs(each.at) > LATEST:
         return None, f"it happened at no time there is: {each.at}"
     try:
@@ -60,6 +65,8 @@ def written(each: Incoming) -> tuple[str | None, str | None]:
         for text in (each.name, each.contact, each.key, data):
             if text is not None:
                 text.encode()
+                if "\0" in text:
+                    return None, "it holds a character that is none (NUL)"
     except (TypeError, ValueError, RecursionError) as error:
         return None, f"it cannot be written down: {error}"
     return data, None

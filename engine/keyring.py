@@ -14,9 +14,8 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from tactful.engine.store.statements import table
+from tactful.engine.store.statements import insert_or, table
 from tactful.engine.store.tables import KeyRow
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def keyring_of(store: Store, secret: str | None = None) -> Keyring:
     made = _made(store)
     if made is None:
         with store.write() as tx:
-            new = insert_or(_KEY).values(name=_DATABASE, value=token_hex(32))
+            new = insert_or(tx.dialect.name, _KEY).values(name=_DATABASE, value=token_hex(32))
             tx.execute(new.on_conflict_do_nothing())  # another process may have been quicker
         made = _made(store)
         assert made is not None

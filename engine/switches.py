@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from tactful.elements.contract import Instant
-from tactful.engine.store.statements import table
+from tactful.engine.store.statements import insert_or, table
 from tactful.engine.store.tables import SwitchRow
 
 SWITCH = table(SwitchRow)
@@ -25,7 +24,8 @@ def halted_since(tx: Connection) -> tuple[Instant, str | None] | None:
 
 def halt(tx: Connection, now: Instant, why: str | None) -> None:
     """Stop all sending. What is being handed over at this moment still goes out."""
-    tx.execute(insert(SWITCH).values(name="halt", number=now, why=why).on_conflict_do_nothing())
+    stop = insert_or(tx.dialect.name, SWITCH).values(name="halt", number=now, why=why)
+    tx.execute(stop.on_conflict_do_nothing())
 
 
 def resume_sending(tx: Connection) -> bool:
@@ -35,5 +35,5 @@ def resume_sending(tx: Connection) -> bool:
 
 def flows_changed(tx: Connection) -> None:
     """Tell every process to read the published flows again."""
-    statement = insert(SWITCH).values(name="flows", number=1)
+    statement = insert_or(tx.dialect.name, SWITCH).values(name="flows", number=1)
     tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"number": SWITCH.c.number + 1}))

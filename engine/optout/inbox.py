@@ -10,7 +10,7 @@ five minutes).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -115,7 +115,7 @@ class Inbox:
 
         Raises UnknownSender and BadAddress; nothing is kept then.
         """
-        to = self._destination(inbound)
+        to, inbound = self._destination(inbound), _writable(inbound)
         with self.engine.host.transaction() as tx:
             known = None
             if inbound.key is not None:
@@ -264,6 +264,12 @@ class Inbox:
         """Answers nobody read in time count as opt-outs; how many there were."""
         overdue = [review.number for review in self.reviews() if review.due_at <= now]
         return sum(self.settle(number, opts_out=True, who="time", now=now) for number in overdue)
+
+
+def _writable(inbound: Inbound) -> Inbound:
+    """As it can be kept: without NUL, and with `?` for half characters."""
+    text = inbound.text.replace("\0", "").encode("utf-8", "replace").decode()
+    return inbound if text == inbound.text else replace(inbound, text=text)
 
 
 def inbox_of(engine: Engine, project: Project) -> Inbox:

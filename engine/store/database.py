@@ -1,29 +1,22 @@
-"""The connection to a database: transactions, settings, migrations.
+"""A project's database, whichever kind it is: transactions, migrations, a watch for what others commit.
 
-SQLite: WAL, and every write in `BEGIN IMMEDIATE`, so that what a transaction read still holds when it
-writes. Within a process writers take turns at a lock, which is fair where SQLite's own is not.
+What is true of both kinds: a write sees nothing that another write did not commit, and what it read still holds when it
+writes; a read sees one consistent state.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from functools import lru_cache, partial
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from tactful.engine.store.statements import Statements
-from tactful.engine.store.tables import metadata
-from tactful.engine.store.trouble import trouble
-
-BUSY_MS = 60_000
-"""How long a writer waits for another process's transaction before it gives up with an error."""
 
 IN_MEMORY = "sqlite://"
 
@@ -32,174 +25,92 @@ class StoreError(Exception):
     """The database cannot be used; the message says why and what to do."""
 
 
-class Store:
-    """One database. `url` as SQLAlchemy writes it; `sqlite://` is one in memory, for tests and trials.
+class ChangeWatch(Protocol):
+    """Notices what other processes commit."""
 
-    One in memory may begin as the `image` of another.
-    """
+    def changed(self) -> bool:
+        """Whether anything was committed by others since the last call."""
+        ...
 
-    def __init__(self, url: str, image: bytes | None = None, *, busy_ms: int = BUSY_MS) -> None:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            raise StoreError(f"the database {parsed.render_as_string()} is not SQLite, the only kind there is yet")
-        self.url = url
-        self.in_memory = parsed.database in (None, "", ":memory:")
-        self.path = None if self.in_memory else Path(str(parsed.database))
-        self._busy_ms = busy_ms
-        self._turn = threading.RLock()
-        self.engine = self._engine(url)
-        self.statements = _statements(parsed.drivername)
-        self._image = image
+    def close(self) -> None:
+        """Stop watching."""
+        ...
 
-    def _engine(self, url: str) -> Engine:
-        connect_args: dict[str, Any] = {"check_same_thread": False, "timeout": self._busy_ms / 1000}
-        if self.in_memory:
-            engine = _engine_in_memory()
-        else:
-            engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args)
 
-        @event.listens_for(engine, "connect")
-        def _settings(connection: Any, _record: object) -> None:
-            connection.isolation_level = None  # we say BEGIN ourselves, and which kind
-            if not self.in_memory:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
-                connection.execute("PRAGMA cache_size=-65536")
-            connection.execute("PRAGMA foreign_keys=ON")
+class Store(ABC):
+    """One database. `name` is what people know it by, without a password; `path` is its file, where it has one."""
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    in_memory = False
+    path: Path | None = None
 
-        return engine
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+        self.statements = _statements(engine.dialect.name)
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may write. It commits at the end of the block, or rolls back on an exception."""
-        with (
-            self._turn,
-            self._in_words(),
-            self.engine.connect().execution_options(writes=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads, from one consistent state."""
+
+    @abstractmethod
+    def upgrade(self) -> None:
+        """Bring the database to the newest schema, from whichever it has (or none). Raises StoreError."""
+
+    @abstractmethod
+    def changes(self) -> ChangeWatch:
+        """A watch for other processes' commits."""
+
+    @abstractmethod
+    def _trouble(self, error: Exception) -> str | None:
+        """What to say of an error of the database itself, after its name; None for any other."""
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, from one consistent state."""
-        if self.in_memory:  # one connection for all: readers take turns with the writer
-            with self._turn, self.engine.connect() as connection, connection.begin():
-                yield connection
-        else:
-            with self._in_words(), self.engine.connect() as connection, connection.begin():
-                yield connection
+    def overwriting(self, tx: Connection) -> Iterator[None]:
+        """In this block of a transaction, what is deleted is overwritten too, where the database lets us say so."""
+        yield
+
+    def image(self) -> bytes:
+        """All that is committed of a database in memory, as a file would hold it. Not within a transaction."""
+        raise NotImplementedError("a database that lasts needs none")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
         """Errors of the database itself as StoreError. All others stay as they are."""
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:
-            said = trouble(error)
+        except Exception as error:
+            said = self._trouble(error)
             if said is None:
                 raise
-            raise StoreError(f"the database {self.path or self.url} {said}") from error
-
-    def upgrade(self) -> None:
-        """Bring the database to the newest schema, from whichever it has (or none). Raises StoreError."""
-        if self.in_memory:
-            self._fill(self._image or _laid_out())
-            return
-        from tactful.engine.store.migrations import upgrade
-
-        assert self.path is not None
-        if not self.path.parent.is_dir():
-            raise StoreError(f"there is no folder {self.path.parent} to keep the database in; create it first")
-        upgrade(self)
-
-    def _fill(self, image: bytes) -> None:
-        # By way of another connection: one that was opened on an image cannot grow past a gigabyte.
-        with closing(sqlite3.connect(":memory:")) as source, closing(self.engine.raw_connection()) as target:
-            source.deserialize(image)
-            source.backup(_of_sqlite(target))
-
-    def image(self) -> bytes:
-        """All that is committed of a database in memory, as a file would hold it. Not within a transaction."""
-        assert self.in_memory, "a database that lasts has a file"
-        with self._turn, closing(self.engine.raw_connection()) as connection:
-            return _of_sqlite(connection).serialize()
-
-    def changes(self) -> ChangeWatch:
-        """A watch for other processes' commits."""
-        return ChangeWatch(self)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
+            raise StoreError(f"the database {self.name} {said}") from error
 
 
-def _of_sqlite(connection: PoolProxiedConnection) -> sqlite3.Connection:
-    found = connection.driver_connection
-    assert isinstance(found, sqlite3.Connection), "only SQLite has databases in memory"
-    return found
-
-
-def _engine_in_memory() -> Engine:
-    """An engine on a new database in memory. All of them share what is compiled, which else takes most of the time of
-    a short test."""
-    dialect, compiled = _compiled_in_memory()
-    connect: Any = partial(sqlite3.connect, ":memory:", check_same_thread=False)
-    return Engine(
-        StaticPool(connect, dialect=dialect),
-        dialect,
-        make_url(IN_MEMORY),
-        execution_options={"compiled_cache": compiled},
-    )
-
-
-@lru_cache(maxsize=1)
-def _compiled_in_memory() -> tuple[Dialect, dict[Any, Any]]:
-    engine = create_engine(IN_MEMORY, poolclass=StaticPool)
-    engine.connect().close()  # a dialect is complete once it has seen a connection
-    engine.dispose()
-    return engine.dialect, {}
-
-
-@lru_cache(maxsize=1)
-def _laid_out() -> bytes:
-    """An empty database with all tables. To lay it out takes a hundred times as long as to copy it."""
-    engine = create_engine(IN_MEMORY, poolclass=StaticPool)
+def open_store(url: str, image: bytes | None = None) -> Store:
+    """The database of an address, as SQLAlchemy writes it. Opens no connection yet. Raises StoreError."""
     try:
-        metadata.create_all(engine)
-        with closing(engine.raw_connection()) as connection:
-            return _of_sqlite(connection).serialize()
-    finally:
-        engine.dispose()
+        backend = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise StoreError("the address of the database cannot be read; write `sqlite:///…`") from error
+    if backend == "sqlite":
+        from tactful.engine.store.sqlite import SqliteStore
+
+        return SqliteStore(url, image)
+    if backend == "postgresql":
+        from tactful.engine.store.postgresql import PostgresStore
+
+        return PostgresStore(url)
+    raise StoreError(f"there is no way to keep things in `{backend}`; write `sqlite:///…` or `postgresql+psycopg://…`")
 
 
 @lru_cache(maxsize=4)
-def _statements(driver: str) -> Statements:
+def _statements(kind: str) -> Statements:
     """The bulk statements for a kind of database: compiled once, however many are opened."""
-    return Statements(make_url(f"{driver}://").get_dialect()())
-
-
-class ChangeWatch:
-    """Notices commits of other connections, by SQLite's `data_version` on a connection of its own."""
-
-    def __init__(self, store: Store) -> None:
-        self._connection = store.engine.raw_connection()
-        self._seen = self._version()
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def changed(self) -> bool:
-        """Whether anything was committed by others since the last call."""
-        version = self._version()
-        changed, self._seen = version != self._seen, version
-        return changed
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._connection.close()
+    return Statements(kind)

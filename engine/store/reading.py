@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, bindparam, cast, func, literal_column, or_, select
 
 from tactful.elements.contract import Contact, Event, Message, MessageKey
 from tactful.engine.interpreter import ACTIVE
@@ -58,6 +58,13 @@ _members = Query(
     select(MEMBERSHIP.c.contact, MEMBERSHIP.c.flow).where(among(MEMBERSHIP.c.contact, bindparam("numbers"))), "numbers"
 )
 _wanted = func.json_each(bindparam("wanted")).table_valued("value")
+_each = func.json_array_elements(cast(bindparam("wanted"), JSON)).table_valued("value")
+
+
+def _place(number: int) -> ColumnElement[int]:
+    return cast(_each.c.value.op("->>")(literal_column(str(number))), BigInteger)
+
+
 _log = Query(
     select(*EVENT_COLUMNS)
     .select_from(_wanted)
@@ -69,6 +76,15 @@ _log = Query(
     )
     .order_by(EVENT.c.id),
     "wanted",
+    postgresql=select(*EVENT_COLUMNS)
+    .select_from(_each)
+    .join(EVENT, EVENT.c.contact == _place(0))
+    .where(
+        EVENT.c.id > _place(1),
+        EVENT.c.used == 0,
+        or_(EVENT.c.message_journey.is_not(None), EVENT.c.id > _place(2)),
+    )
+    .order_by(EVENT.c.id),
 )
 _stands = Query(
     select(*(MESSAGE.c[n] for n in (

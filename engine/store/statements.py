@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Integer,
     Select,
     Table,
     bindparam,
@@ -24,11 +25,14 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
-    select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 from tactful.engine.store.tables import (
     BlockActRow,
@@ -85,7 +89,28 @@ class Bulk:
 def among(column: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a column's value is in a list of any length, given as one JSON text (`as_list`): a value each would
     soon be more than a statement may carry."""
-    return column.in_(select(func.json_each(values).table_valued("value").c.value))
+    return _Among(column, values)
+
+
+class _Among(FunctionElement[bool]):
+    inherit_cache = True
+    name = "among"
+    type = NullType()  # type: ignore[assignment]  # as a Boolean, SQLAlchemy would compare it with 1, and SQLite then use no index
+
+
+@compiles(_Among, "sqlite")
+def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(_Among, "postgresql")
+def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(each, **options) for each in element.clauses)
+    kind = "bigint" if isinstance(next(iter(element.clauses)).type, Integer) else "text"
+    # An array, not a subselect: the planner sees how long it is, and uses the index.
+    listed = f"SELECT value FROM json_array_elements_text(CAST({values} AS json)) AS given(value)"
+    return f"{column} = ANY (CAST(ARRAY({listed}) AS {kind}[]))"
 
 
 def one_of(column: ColumnElement[Any], values: Iterable[int | str]) -> ColumnElement[bool]:
@@ -100,10 +125,10 @@ def as_list(values: Iterable[int | str]) -> str:
 
 class Query:
     """A select, compiled once and run through the driver. `names` are the values it wants, in the order `rows`
-    takes them."""
+    takes them; `postgresql` is another way to say it, where the first is SQLite's own."""
 
-    def __init__(self, statement: Select[Any], *names: str) -> None:
-        self._statement = statement
+    def __init__(self, statement: Select[Any], *names: str, postgresql: Select[Any] | None = None) -> None:
+        self._statements = {"sqlite": statement, "postgresql": statement if postgresql is None else postgresql}
         self._names = names
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}  # by the kind of database
 
@@ -114,7 +139,7 @@ class Query:
         return connection.exec_driver_sql(sql, tuple(bound[name] for name in wanted)).all()
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-        compiled = self._statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        compiled = self._statements[dialect.name].compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         wanted = tuple(compiled.positiontup or ())
         fixed = {name: value for name, value in compiled.params.items() if name not in self._names}
         assert set(self._names) <= set(wanted), f"the statement wants {wanted}, not {self._names}"
@@ -122,14 +147,30 @@ class Query:
         return found
 
 
+def insert_or(kind: str, into: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that may say what to do where the row is there already, for a kind of database."""
+    return sqlite.insert(into) if kind == "sqlite" else postgresql.insert(into)
+
+
+def dialect_of(kind: str) -> Dialect:
+    """The dialect of a kind of database, with values by their place, as the driver is given them."""
+    if kind == "sqlite":
+        return sqlite.dialect()
+    from sqlalchemy.dialects.postgresql import psycopg
+
+    made: Dialect = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    return made
+
+
 def _insert(dialect: Dialect, into: Table, columns: Sequence[str]) -> Bulk:
     return Bulk(dialect, insert(into).values({name: bindparam(name) for name in columns}), columns)
 
 
 class Statements:
-    """All bulk statements, for one dialect."""
+    """All bulk statements, for one kind of database."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, kind: str) -> None:
+        dialect = dialect_of(kind)
         self.begin_journeys = _insert(dialect, JOURNEY, (
             "id", "contact", "flow", "version", "entry_number", "state", "element", "step", "entered_at", "arrived_at",
             "due_at", "since", "entry", "journey_values", "ended_at", "why",
@@ -212,7 +253,7 @@ class Statements:
         blocked = ("destination", "channel", "sender", "covers", "source", "reason", "since")
         self.add_blocks = Bulk(
             dialect,
-            insert_or(BLOCK).values({name: bindparam(name) for name in blocked}).on_conflict_do_nothing(),
+            insert_or(kind, BLOCK).values({name: bindparam(name) for name in blocked}).on_conflict_do_nothing(),
             blocked,
         )
         self.drop_blocks = Bulk(
@@ -222,14 +263,14 @@ class Statements:
         )
         self.reach_goals = Bulk(
             dialect,
-            insert_or(GOAL)
+            insert_or(kind, GOAL)
             .values({n: bindparam(n) for n in ("journey", "name", "flow", "at")})
             .on_conflict_do_nothing(),
             ("journey", "name", "flow", "at"),
         )
         self.join = Bulk(
             dialect,
-            insert_or(MEMBERSHIP).values({n: bindparam(n) for n in ("contact", "flow")}).on_conflict_do_nothing(),
+            insert_or(kind, MEMBERSHIP).values({n: bindparam(n) for n in ("contact", "flow")}).on_conflict_do_nothing(),
             ("contact", "flow"),
         )
         self.part = Bulk(

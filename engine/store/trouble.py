@@ -19,9 +19,36 @@ _SAYS = {
 }
 
 
-def trouble(error: BaseException) -> str | None:
+def trouble_with_sqlite(error: BaseException) -> str | None:
     """What to say of an error of the database itself, after its name; None for any other, which is a fault of ours."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     said = None if code is None else _SAYS.get(code & 0xFF)  # the rest of the bits tell the kinds of one trouble apart
     return None if said is None else f"{said} ({cause})"
+
+
+_SAYS_BY_STATE = {
+    "28": "does not let us in; are the user and the password right?",
+    "3D": "does not exist on its server; create it first (`createdb`)",
+    "42501": "lets this user not do what is needed; grant it the rights to create and change tables",
+    "53100": "cannot grow: the server's disk is full; nothing was changed",
+    "53300": "has as many connections as its server allows; raise `max_connections`, or run fewer daemons",
+    "57P": "is going down or starting up; it is tried again",
+    "25006": "can only be read from: is this a standby?",
+}
+
+
+def trouble_with_postgresql(error: BaseException) -> str | None:
+    """The same for PostgreSQL. Nothing of the address, where a password may stand, is in it."""
+    import psycopg
+
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.Error):
+        return None
+    state = cause.sqlstate or ""
+    for begins, said in _SAYS_BY_STATE.items():
+        if state.startswith(begins):
+            return said
+    if isinstance(cause, psycopg.OperationalError) and not state:
+        return "cannot be reached, or the connection broke; see whether its server runs and its address is right"
+    return None

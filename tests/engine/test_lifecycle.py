@@ -17,7 +17,7 @@ from tactful.engine.incoming import Incoming
 from tactful.engine.lifecycle import WrongState
 from tactful.engine.optout import by_hand
 from tactful.engine.outbox import Settled
-from tactful.engine.store.database import Store
+from tactful.engine.store.sqlite import SqliteStore as Store
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
 

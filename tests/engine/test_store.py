@@ -20,7 +20,8 @@ from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.store import reading
-from tactful.engine.store.database import Store, StoreError
+from tactful.engine.store.database import StoreError, open_store
+from tactful.engine.store.sqlite import SqliteStore as Store
 from tactful.engine.store.statements import CONTACT, one_of
 from tactful.engine.store.tables import metadata
 
@@ -245,9 +246,9 @@ def test_a_fault_of_ours_stays_as_it_is(tmp_path: Path) -> None:
             assert tx.exec_driver_sql("select count(*) from contact").scalar() == 0, "and it is rolled back whole"
 
 
-def test_not_sqlite() -> None:
-    with pytest.raises(StoreError, match="is not SQLite"):
-        Store("postgresql+psycopg://localhost/tactful")
+def test_a_kind_of_database_there_is_no_way_to() -> None:
+    with pytest.raises(StoreError, match="no way to keep things in `mysql`"):
+        open_store("mysql://localhost/tactful")
 
 
 # --- statements

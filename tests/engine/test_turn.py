@@ -240,11 +240,12 @@ def test_what_cannot_be_learnt_is_refused_and_hinders_no_other(world: World, bad
     assert len(world.journeys()) == 2
 
 
-def test_ten_thousand_journeys_of_one_contact_are_no_trouble(world: World) -> None:
+def test_ten_thousand_journeys_of_one_contact_are_no_trouble() -> None:
     """The number of values a statement may carry is limited (SQLite: 32,766); that of journeys is not."""
     import sqlite3
     from contextlib import closing
 
+    world = World(MONDAY)
     with closing(world.engine.store.engine.raw_connection()) as connection:
         driver = connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)

@@ -36,7 +36,7 @@ def upgrade(store: Store) -> None:
     if has not in {None, *(step.revision for step in steps.walk_revisions())}:
         if tables >= set(metadata.tables):
             raise StoreError(
-                f"the database {store.path} is of a newer tactful (schema {has}; this one knows {newest}); "
+                f"the database {store.name} is of a newer tactful (schema {has}; this one knows {newest}); "
                 "upgrade tactful"
             )
         raise _of_another_program(store, tables)
@@ -49,4 +49,4 @@ def upgrade(store: Store) -> None:
 
 def _of_another_program(store: Store, tables: set[str]) -> StoreError:
     some = ", ".join(sorted(tables)[:3])
-    return StoreError(f"{store.path} is the database of another program (it holds {some}); name a file of its own")
+    return StoreError(f"{store.name} is the database of another program (it holds {some}); name a file of its own")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tactful.elements.contract import Covers
 from tactful.engine.addresses import BadAddress
+from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.testing import World
@@ -85,7 +86,7 @@ def test_a_complaint_lists_the_address_for_everything_and_stops_who_asked_to(wor
 )
 def test_a_hard_bounce_lists_the_address_a_soft_one_does_not(world: World, data: dict[str, str], listed: bool) -> None:
     world.happens("began", "ana")
-    world.happens("bounced", message=world.message("mail").key, **data)
+    world.tell(Incoming("bounced", message=world.message("mail").key, data=data))
     assert [block.source for block in world.do_not_contact] == (["hard bounce"] if listed else [])
     assert world.journey().state == "active", "nobody said no"
 

@@ -1,0 +1,104 @@
+"""A project's database in PostgreSQL, 14 or newer.
+
+Every write transaction takes one advisory lock first, so that writers take turns across all processes as they do on
+SQLite: what a transaction read still holds when it writes. It says at its end that something changed, and those who
+LISTEN wake up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import QueuePool
+
+from tactful.engine.store.database import Store
+from tactful.engine.store.trouble import trouble_with_postgresql
+
+_LOCK = 0x7AC7F01  # one number for all of tactful's; others on this server may lock others
+_CHANNEL = "tactful"
+
+
+class PostgresStore(Store):
+    """One database of a server, or one schema of it where the address says so (`?options=-csearch_path=…`)."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        self._me = uuid4().hex  # to tell our own commits from others'
+        super().__init__(parsed.render_as_string(hide_password=True), self._engine(parsed))
+
+    def _engine(self, url: Any) -> Engine:
+        engine = create_engine(url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8)
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            if connection.get_execution_options().get("writes", False):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            else:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+        return engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with (
+            self._in_words(),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+            # Only one that wrote has a number.
+            say = f"SELECT pg_notify('{_CHANNEL}', %s) WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
+            connection.exec_driver_sql(say, (self._me,))
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._in_words(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def upgrade(self) -> None:
+        from tactful.engine.store.migrations import upgrade
+
+        upgrade(self)
+
+    def changes(self) -> Listener:
+        return Listener(self.engine, self._me)
+
+    def _trouble(self, error: Exception) -> str | None:
+        return trouble_with_postgresql(error)
+
+
+class Listener:
+    """Hears of others' commits, on a connection of its own. One that broke is opened anew, and counts as a change:
+    what was said meanwhile nobody heard."""
+
+    def __init__(self, engine: Engine, me: str) -> None:
+        self._engine = engine
+        self._me = me
+        self._connection: psycopg.Connection[Any] | None = self._open()
+
+    def _open(self) -> psycopg.Connection[Any]:
+        _, arguments = self._engine.dialect.create_connect_args(self._engine.url)
+        connection = psycopg.connect(**arguments, autocommit=True)
+        connection.execute(f"LISTEN {_CHANNEL}")
+        return connection
+
+    def changed(self) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+                return True
+            heard = [said.payload for said in self._connection.notifies(timeout=0)]  # all of it, before one is asked
+            return any(payload != self._me for payload in heard)
+        except psycopg.OperationalError:
+            self.close()
+            self._connection = None
+            return False
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
