@@ -1,7 +1,7 @@
 """`make bench`: what a contact costs, beside the floor, on this machine and in one run.
 
-The engine and the floor take turns, several times; what is printed are medians. Processor time is compared, not seconds:
-what else the machine does changes those.
+The engine and the floor take turns, several times; what is printed are medians. Processor time is compared, not
+seconds: what else the machine does changes those.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The floor: the same rows as the standard journey writes, by plain statements of the driver in batches of a thousand.
 
-Nothing is decided here and nothing is read that is not written again: what the engine costs beyond this is what it costs
-to be one.
+Nothing is decided here and nothing is read that is not written again: what the engine costs beyond this is what it
+costs to be one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ BEGAN = """insert into event (id, contact, name, at, learnt_at, data, used)
     values (?, ?, 'began', ?, ?, '{"value":35}', 0)"""
 ENTER = """insert into journey (id, contact, flow, version, entry_number, state, element, step, entered_at, arrived_at,
     since, entry) values (?, ?, 1, 1, 1, 'active', 'offer', 1, ?, ?, ?, ?)"""
-QUEUE = """insert into message (journey, step, contact, element, channel, sender, purpose, state, due_at, tries, unknowns)
+QUEUE = """insert into message
+    (journey, step, contact, element, channel, sender, purpose, state, due_at, tries, unknowns)
     values (?, 1, ?, 'offer', 'email', ?, 'marketing', 'queued', ?, 0, 0)"""
 TAKE = """update message set state = 'sending', due_at = null, destination = ?, taken_at = ?, tries = 1
     where journey = ? and step = 1"""

@@ -195,7 +195,6 @@ def _address(to: str, channel: str, region: str | None) -> str:
 
 
 def _as_recipient(contact: Contact | None, channel: str, address: str) -> Contact:
-    from dataclasses import replace
 
     from tactful.elements.contract import Contact as AContact
     from tactful.elements.options.channel import CHANNELS
@@ -203,9 +202,9 @@ def _as_recipient(contact: Contact | None, channel: str, address: str) -> Contac
     contact = contact or AContact(0, "test")
     match CHANNELS[channel].address:
         case "email":
-            return replace(contact, email=address)
+            return contact._replace(email=address)
         case "phone":
-            return replace(contact, phone=address)
+            return contact._replace(phone=address)
         case _:
             return contact
 
