@@ -27,6 +27,7 @@ from tactful.engine.clock import Clock
 from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Outbox, Settled, Taken, Took
 from tactful.engine.render import CannotRender, render
 from tactful.engine.senders import Sender
+from tactful.engine.workers import NOBODY, Worker
 
 MINUTE = 60_000
 BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
@@ -73,14 +74,23 @@ class Pace:
 class Lane:
     """One sender's way out. Used by one thread at a time."""
 
-    def __init__(self, sender: str, settings: Sender, outbox: Outbox, clock: Clock, connector: Connector) -> None:
+    def __init__(
+        self,
+        sender: str,
+        settings: Sender,
+        outbox: Outbox,
+        clock: Clock,
+        connector: Connector,
+        worker: Worker | None = None,
+    ) -> None:
         self.sender = sender
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._connector = connector
         self._most_in_hand = FEWEST
-        self._recorder = _Recorder(outbox, clock)
+        self._worker = worker
+        self._recorder = _Recorder(outbox, clock, worker)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
 
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -92,7 +102,7 @@ class Lane:
         self._recorder.record()
         most = self._most_in_hand if self.pace is None else self.pace.allows(self._clock.monotonic())
         now = self._clock.now()
-        took = self._outbox.take(self.sender, now, most) if most else Took()
+        took = self._take(now, most) if most else Took()
         if not took.messages:
             return took.looked_at
         taken = took.messages
@@ -107,6 +117,13 @@ class Lane:
             worth = int(len(taken) / seconds * IN_HAND_SECONDS) if seconds > 0 else MOST
             self._most_in_hand = max(FEWEST, min(MOST, worth))
         return took.looked_at
+
+    def _take(self, now: Instant, most: int) -> Took:
+        if self._worker is None:
+            return self._outbox.take(self.sender, now, most)
+        if not self._worker.is_sure():
+            return Took()
+        return self._outbox.take(self.sender, now, most, self._worker.number, alone=self.pace is not None)
 
     def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
         outgoing, failed = [], []
@@ -131,16 +148,18 @@ class Lane:
         stopping: Callable[[], bool],
     ) -> None:
         left = [each.key for each in reversed(outgoing)]
-        in_hand = True
+        in_hand = False
+        outcomes = self._connector.send(outgoing)
         try:
-            for key, outcome in self._connector.send(outgoing):
+            while left and not stopping() and (self._worker is None or self._worker.is_sure()):
+                in_hand = True
+                key, outcome = next(outcomes)
                 assert left[-1] == key, "a connector answers in the order asked"
                 left.pop()
                 in_hand = False
                 self._recorder.note(self._settled(key, outcome, tries[key]))
-                if stopping():
-                    break
-                in_hand = True
+            if not left:
+                next(outcomes, None)  # let the connector come to its end
         finally:
             now = self._clock.now()
             rest = [Settled(key, QUEUED, "not tried yet", due_at=now) for key in left]
@@ -184,8 +203,9 @@ class _Recorder:
     """Records outcomes soon, but not one by one: what is not recorded at a crash counts as unknown. What could not
     be recorded is kept for the next time."""
 
-    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, worker: Worker | None) -> None:
         self._outbox = outbox
+        self._worker = worker
         self._clock = clock
         self._outcomes: list[Settled] = []
         self._since = clock.monotonic()
@@ -201,7 +221,7 @@ class _Recorder:
 
     def record(self, more: Sequence[Settled] = ()) -> None:
         self._outcomes.extend(more)
-        self._outbox.settle(self._outcomes, self._clock.now())
+        self._outbox.settle(self._outcomes, self._clock.now(), self._worker.number if self._worker else NOBODY)
         self._outcomes = []
         self._since = self._clock.monotonic()
 
@@ -216,6 +236,7 @@ class Delivery:
         senders: Mapping[str, Sender],
         clock: Clock,
         told: Callable[[], None] = lambda: None,
+        worker: Worker | None = None,
     ) -> None:
         self._told = told
         self._stopping = threading.Event()
@@ -223,7 +244,7 @@ class Delivery:
         self.closed: dict[str, str] = {}
         for sender, settings in senders.items():
             try:
-                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings))
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), worker)
             except NoConnector as error:
                 self.closed[sender] = str(error)
         self._woken = {sender: threading.Event() for sender in self.lanes}

@@ -474,7 +474,7 @@ def test_outcomes_that_could_not_be_recorded_are_recorded_next_time(
     settle = Outbox.settle
     broken = [OSError("no space left on device")]
 
-    def fails_once(outbox: Outbox, outcomes: Sequence[Settled], now: int) -> None:
+    def fails_once(outbox: Outbox, outcomes: Sequence[Settled], now: int, worker: int = 0) -> None:
         if outcomes and broken:
             raise broken.pop()
         settle(outbox, outcomes, now)
