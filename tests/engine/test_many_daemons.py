@@ -71,9 +71,8 @@ class Fleet:
         """All end cleanly."""
         for daemon in self.daemons:
             daemon.send_signal(signal.SIGTERM)
-        for daemon in self.daemons:
-            daemon.communicate(timeout=60)
-        assert [daemon.returncode for daemon in self.daemons] == [0] * len(self.daemons)
+        said = [daemon.communicate(timeout=60)[1] for daemon in self.daemons]
+        assert [daemon.returncode for daemon in self.daemons] == [0] * len(self.daemons), "\n\n".join(said)
 
     def _let_pass(self, seconds: float) -> None:
         awake = next(daemon for daemon in self.daemons if daemon.poll() is None)
