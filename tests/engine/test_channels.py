@@ -33,7 +33,7 @@ from tactful.engine.channels.console import ConsoleConnector
 from tactful.engine.channels.email_message import compose
 from tactful.engine.channels.plain_text import one_line, plain_text
 from tactful.engine.channels.smtp import SmtpConnector
-from tactful.engine.senders import ConsoleSender, InfobipSender, Secret, SmtpSender
+from tactful.engine.senders import ConsoleSender, Secret, SmtpSender
 
 MARCH_2 = 1_772_442_000_000  # 2026-03-02 09:00 UTC
 CERTIFICATE = Path(__file__).with_name("localhost.pem")  # made for these tests, good for nothing else
@@ -296,11 +296,6 @@ def test_a_password_must_be_set():
     assert "hunter2" not in repr(connect(settings, {"ACME_PASSWORD": "hunter2"}))
 
 
-def test_infobip_is_still_to_come():
-    with pytest.raises(NoConnector, match="no connector for `via: infobip` yet"):
-        connect(InfobipSender(channel="sms", via="infobip"))
-
-
 # --- SMTP ----------------------------------------------------------------------------------------
 
 
@@ -437,7 +432,7 @@ def test_refusals_stand_for_themselves(server, inbox, connector):
         outgoing(8),
     ) == [
         Accepted("4F0001"),
-        Refused("550 5.1.1 (address): no such user", final=True),
+        Refused("550 5.1.1 (address): no such user", final=True, no_such_address=True),
         Refused("451 4.7.1 greylisted, try again", final=False),
         Refused("554 5.7.1 spam for (address)", final=True),
         Refused("452 4.3.1 disk full", final=False),
