@@ -16,6 +16,7 @@ from tactful.elements.options.mistake import Mistake, meant
 from tactful.engine.addresses import BadAddress, email_address
 
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+_VISIBLE = re.compile(r"[!-~]+")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 
 OnUnknown = Literal["at_most_once", "at_least_once"]
@@ -269,7 +270,7 @@ def web_address(url: str, example: str) -> str:
         host, port, parts = None, None, urlsplit("")
     if not host or port == 0 or parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
         raise Mistake("this is not the address of a server", hint=f"such as `{example}`", code="bad-address")
-    if "@" in parts.netloc or parts.query or parts.fragment or not (url.isascii() and url.isprintable()):
+    if "@" in parts.netloc or parts.query or parts.fragment or not _VISIBLE.fullmatch(url):
         raise Mistake(
             "only a server, and perhaps a path, may stand here", hint=f"such as `{example}`", code="bad-address"
         )

@@ -15,9 +15,9 @@ import hmac
 import json
 import os
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import structlog
@@ -41,6 +41,8 @@ LARGEST = 1_048_576
 """Bytes of a request: Infobip tells of a hundred messages at once, in less than a tenth of it."""
 
 MOST_VALUES = 500
+
+_Read = TypeVar("_Read")
 
 log = structlog.get_logger()
 
@@ -72,10 +74,9 @@ class _Desk:
         sender, settings = self._sender(request)
         now = self._clock.now()
         if isinstance(settings, TwilioSender):
-            told = twilio_receipts.receipt(
-                self._from_twilio(request, sender, settings), request.query_params.get("message")
-            )
-            take_in(self._engine, [] if told is None else [told], self._of_account(settings), now)
+            told = self._from_twilio(request, sender, settings)
+            found = _understood(lambda each: twilio_receipts.receipt(each, request.query_params.get("message")), told)
+            take_in(self._engine, [] if found is None else [found], self._of_account(settings), now)
             return Response(status_code=204)
         results = _understood(infobip_receipts.receipts, self._from_infobip(request, sender))
         take_in(self._engine, results, self._of_account(settings), now)
@@ -194,7 +195,7 @@ def _password(header: str) -> str:
         return ""
 
 
-def _understood(read: Any, told: Any) -> Any:
+def _understood(read: Callable[[Any], _Read], told: Any) -> _Read:
     try:
         return read(told)
     except NotUnderstood as error:

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 65_536
 LONGEST_RETRY_AFTER_MS = 86_400_000
+_NOBODY = "(nobody)"  # no address, where what was said is of no message
 
 _FAILED = frozenset({500, 501, 503, 505})
-"""The provider itself says that it did not do it. With any other 5xx it may be a gateway that speaks, which knows nothing
-of what the one behind it did."""
+"""The provider itself says that it did not do it. With any other 5xx it may be a gateway that speaks, and that knows
+nothing of what the one behind it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Line:
         text = str(said)
         for secret in self._secrets:
             text = text.replace(secret, "(secret)")
-        return without_addresses(text.replace(destination.removeprefix("+"), "(address)"), destination)
+        text = text.replace(destination, "(address)").replace(destination.removeprefix("+"), "(address)")
+        return without_addresses(text, destination)
 
     @property
     def _host(self) -> str:
@@ -128,7 +130,7 @@ class Line:
             cause = cause.__cause__ or cause.__context__
         if isinstance(error, httpx.TimeoutException):
             return "no answer"
-        return self.cleaned(str(error) or type(error).__name__, "(address)")
+        return self.cleaned(str(error) or type(error).__name__, _NOBODY)
 
 
 def carry(
