@@ -214,7 +214,7 @@ class Outbox:
     def settle(self, outcomes: Sequence[Settled], now: Instant) -> None:
         """Record what became of taken messages, move their journeys on, and put on the Do Not Contact list whom the
         answers put there. An outcome of a message that is not `sending` or `unknown` any more is passed over: it was
-        settled before, or a receipt said more."""
+        settled before, or a receipt said more. A no in it counts all the same."""
         for start in range(0, len(outcomes), BATCH):
             with self._host.transaction() as tx:
                 self._settle(tx, outcomes[start : start + BATCH], now)

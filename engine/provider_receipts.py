@@ -20,10 +20,12 @@ from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.noes import BOUNCED_HARD, No, put_on_list
 from tactful.engine.optout.opting import opt
 from tactful.engine.outbox import DELIVERED, FAILED, SENDING, SENT, SUPPRESSED, UNKNOWN, Settled
-from tactful.engine.store.statements import MESSAGE, Query, among, as_list
+from tactful.engine.store.statements import MESSAGE, WAITING, Query, among, as_list
 
 _messages = Query(
-    select(*(MESSAGE.c[n] for n in ("journey", "step", "channel", "sender", "state", "destination", "provider_id")))
+    select(*(MESSAGE.c[n] for n in (
+        "journey", "step", "channel", "sender", "state", "unknowns", "destination", "provider_id",
+    )))
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )  # fmt: skip
@@ -45,11 +47,12 @@ def take_in(engine: Engine, receipts: Sequence[Receipt], senders: Collection[str
         row = found.get(each.message)
         if row is None or row.sender not in senders or not _is_of(each, row):
             continue
-        if each.became == "rejected" and row.state in (SENDING, UNKNOWN):
+        unsettled = row.state in (SENDING, UNKNOWN) or (row.state in WAITING and row.unknowns > 0)
+        if each.became == "rejected" and unsettled:
             # It never left the provider: no event may prove that it went out.
             state = SUPPRESSED if each.blocked else FAILED
             settled.append(Settled(each.message, state, f"{each.code}, told later", no=_no(each)))
-        elif each.became == "delivered" or row.state in (SENDING, UNKNOWN, SENT, DELIVERED):
+        elif each.became == "delivered" or unsettled or row.state in (SENT, DELIVERED):
             told.append(each)
     engine.outbox.settle(settled, now)
     if told:

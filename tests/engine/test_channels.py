@@ -343,6 +343,12 @@ class Inbox:
         for start, answer in {
             "gone": f"550 5.1.1 <{address}>: no such user",
             "later": "451 4.7.1 greylisted, try again",
+            "moved": f"550 5.1.6 <{address}>: moved",
+            "nowhere": "550-5.1.10 this domain\r\n550 5.1.10 takes no mail",
+            "policy": "550 5.7.1 not from there",
+            "bare": "550 no such user here, or a list of ours",
+            "odd": "550 5.1.100 what",
+            "syntax": "553 5.1.1 what",
             "tls": "530 must issue STARTTLS first",
             "busy": "421 too many messages on this connection",
         }.items():
@@ -417,6 +423,17 @@ def test_what_is_not_asked_for_is_not_sent(inbox, connector):
     next(sending)
     sending.close()
     assert len(inbox.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "nobody"),
+    [("gone", True), ("moved", True), ("nowhere", True), ("policy", False), ("bare", False), ("odd", False),
+     ("syntax", False)],
+)  # fmt: skip
+def test_nobody_is_there_only_where_the_server_says_just_that(server, connector, to, nobody):
+    (outcome,) = outcomes(connector, outgoing(to=f"{to}@example.com"))
+    assert isinstance(outcome, Refused)
+    assert (outcome.final, outcome.no_such_address) == (True, nobody)
 
 
 def test_refusals_stand_for_themselves(server, inbox, connector):

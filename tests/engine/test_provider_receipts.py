@@ -299,6 +299,25 @@ def test_a_receipt_before_the_call_that_sent_it_returned(desk: Desk) -> None:
     assert len(desk.provider.asked) == 1, "and so it is not repeated"
 
 
+def test_a_rejection_of_what_is_to_be_repeated(desk: Desk) -> None:
+    """The answer was lost; the receipt says that they are on the provider's list: the repeat never goes out."""
+    key = desk.send(answer=hangs_up)
+    desk.report(5, 14)
+    desk.clock.advance(BACKOFF[0])
+    desk.deliver()
+    assert (desk.state(key), desk.journey(key)) == ("withdrawn", "stopped"), "by `stop_when: opted_out`"
+    assert len(desk.provider.asked) == 1
+
+
+def test_a_bounce_proves_that_it_went_out(desk: Desk) -> None:
+    key = desk.send(answer=hangs_up)
+    desk.report(2, 9, 6)
+    assert desk.state(key) == "sent"
+    desk.clock.advance(BACKOFF[0])
+    desk.deliver()
+    assert len(desk.provider.asked) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "entries", "kind"),
     [
