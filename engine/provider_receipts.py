@@ -69,16 +69,16 @@ def take_in(engine: Engine, receipts: Sequence[Receipt], senders: Collection[str
 
 def follow_list(engine: Engine, to: tuple[str, str, str], provider: str, word: str, text: str, now: Instant) -> bool:
     """The provider has put somebody on its own list of a sender by itself (`STOP`), or taken them off (`START`): ours
-    follows; whether it changed. What others put on ours stays. `to` is their number, the channel, and our sender."""
+    follows; whether it changed. What others put on ours stays; what is there already is not put there again. `to` is
+    their number, the channel, and our sender."""
     destination, channel, sender = to
     entry = Entry(destination, channel, sender, "everything")
     source = f"{provider} {word}"
     with engine.host.transaction() as tx:
-        if word != "STOP":
-            blocks = engine.do_not_contact.blocks_of(tx, [destination]).get(destination, ())
-            mine = [b for b in blocks if (b.channel, b.sender, b.covers) == entry[1:]]
-            if not any(block.source.startswith(f"{provider} ") for block in mine):
-                return False
+        blocks = engine.do_not_contact.blocks_of(tx, [destination]).get(destination, ())
+        there = [b for b in blocks if (b.channel, b.sender, b.covers) == entry[1:]]
+        if there if word == "STOP" else not any(b.source.startswith(f"{provider} ") for b in there):
+            return False
         change = Change(word == "STOP", entry, source, None, {"text": text, "sender": sender})
         data = {"channel": channel, "sender": sender}
         return bool(opt(engine.host, tx, [change], now, data))

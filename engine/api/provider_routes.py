@@ -32,7 +32,7 @@ from tactful.engine.channels import infobip_receipts, twilio_receipts
 from tactful.engine.channels.receipts import NotUnderstood
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
-from tactful.engine.optout.inbox import Inbound, Received, inbox_of
+from tactful.engine.optout.inbox import Inbound, inbox_of
 from tactful.engine.project import Project
 from tactful.engine.provider_receipts import follow_list, take_in
 from tactful.engine.senders import InfobipSender, Secret, Sender, TwilioSender
@@ -144,16 +144,18 @@ class _Desk:
         mine = {name.removeprefix("+"): name for name in self._of_account(settings)}
         # One address may serve all numbers of an account. What names none of ours was still told of this one.
         answered = mine.get(told.sender.removeprefix("+"), sender)
-        now = self._clock.now()
+        told, now = replace(told, sender=answered), self._clock.now()
         try:
-            received: Received = self._inbox.receive(replace(told, sender=answered), now)
-            to = destination("phone", told.address, self._region)
+            to = (destination("phone", told.address, self._region), settings.channel, answered)
+            # A block comes before the message counts as received, for then nobody tells it again; an unblock after.
+            if provider_did == "STOP" and self._inbox.look(told).decision != "block":
+                follow_list(self._engine, to, "Twilio", "STOP", told.text, now)
+            received = self._inbox.receive(told, now)
         except BadAddress as bad:
             log.warning("a message from no address we could write to", sender=answered, why=str(bad))
             return
-        blocked = received.decision is not None and received.decision.decision == "block"
-        if not received.known and (provider_did == "START" or (provider_did == "STOP" and not blocked)):
-            follow_list(self._engine, (to, settings.channel, answered), "Twilio", provider_did, told.text, now)
+        if provider_did == "START" and not received.known:
+            follow_list(self._engine, to, "Twilio", "START", told.text, now)
 
 
 def _proof(settings: Sender) -> Secret | None:

@@ -434,6 +434,17 @@ def test_provider_side_stop_and_start_are_synced(desk: Desk) -> None:
     assert desk.entries() == [], "START takes off what the provider's answer put on"
 
 
+def test_what_the_provider_did_is_followed_once(desk: Desk) -> None:
+    for _ in range(2):
+        desk.twilio("inbound", answer("ARRET", "1", "STOP"))
+    assert len(desk.acts(BEN)) == 1
+    for key in ("2", "2"):
+        desk.twilio("inbound", answer("ENCORE", key, "START"))
+    desk.twilio("inbound", answer("ARRET", "3", "STOP"))
+    desk.twilio("inbound", answer("ENCORE", "2", "START"))
+    assert len(desk.entries()) == 1, "an old START told again unblocks nobody"
+
+
 def test_the_providers_start_takes_off_nothing_that_others_put_on(desk: Desk) -> None:
     by_hand.block(desk.engine, BEN, "sms", MONDAY, sender=TWILIO, reason="asked by telephone")
     by_hand.block(desk.engine, BEN, "sms", MONDAY)
