@@ -14,17 +14,20 @@ import structlog
 from tactful.elements.contract import Instant, MessageKey
 from tactful.engine.channels import (
     Accepted,
+    Blocked,
     Connector,
     NoConnector,
     Outcome,
     Outgoing,
     Refused,
     Unknown,
+    attempt_id,
     connect,
     message_id,
 )
 from tactful.engine.clock import Clock
-from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Outbox, Settled, Taken, Took
+from tactful.engine.optout.noes import BOUNCED_HARD, No
+from tactful.engine.outbox import FAILED, QUEUED, SENT, SUPPRESSED, UNKNOWN, Outbox, Settled, Taken, Took
 from tactful.engine.render import CannotRender, render
 from tactful.engine.senders import Sender
 from tactful.engine.workers import NOBODY, Worker
@@ -138,7 +141,11 @@ class Lane:
                 log.exception("a message could not be rendered", message=str(each.key), flow=each.flow)
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
-            outgoing.append(Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now))
+            attempt = attempt_id(each.key, each.sender, each.entry.at, each.tries - each.unknowns)
+            outgoing.append(
+                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now,
+                         attempt_id=attempt)
+            )  # fmt: skip
         return outgoing, failed
 
     def _hand_over(
@@ -174,8 +181,10 @@ class Lane:
                 return Settled(key, SENT, provider_id=provider_id)
             case Refused(why, final=False, retry_after_ms=after) if tries <= len(BACKOFF):
                 return Settled(key, QUEUED, why, due_at=now + (after or BACKOFF[tries - 1]))
-            case Refused(why):
-                return Settled(key, FAILED, why)
+            case Refused(why, no_such_address=nobody):
+                return Settled(key, FAILED, why, no=BOUNCED_HARD if nobody else None)
+            case Blocked(why, source, level):
+                return Settled(key, SUPPRESSED, why, no=No(source, level=level))
             case Unknown(why):
                 return self._unknown(key, why, now)
 

@@ -5,7 +5,8 @@ The states of a message:
     queued ──► sending ──► sent ──► delivered      held: queued, but not before a time, or its flow is paused
       │ ▲         │  └──► failed                   unknown: handed over, and nobody knows the outcome
       ▼ │         ▼                                suppressed, expired, withdrawn: never handed over
-     held      unknown                             failed also: nobody to send it by
+     held      unknown                             failed also: nobody to send it by; suppressed also: the
+                                                   provider's own list forbids it
 
 An `unknown` message, and one that is `sending`, becomes sent (delivered) by a receipt that comes for it.
 
@@ -30,6 +31,7 @@ from tactful.engine.addresses import address_of
 from tactful.engine.gate import Gate
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE
+from tactful.engine.optout.noes import No, put_on_list
 from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
@@ -82,9 +84,10 @@ class Took:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a taken message: `state` is sent, failed, unknown, or queued to try again at `due_at`.
+    """What became of a taken message: `state` is sent, failed, suppressed, unknown, or queued to try again at `due_at`.
 
-    `unknown` says that it may have gone out all the same; it is counted, whatever is done about it.
+    `unknown` says that it may have gone out all the same; it is counted, whatever is done about it. `no` is what the
+    answer means for the Do Not Contact list, where it means something.
     """
 
     key: MessageKey
@@ -93,6 +96,7 @@ class Settled:
     provider_id: str | None = None
     due_at: Instant | None = None
     unknown: bool = False
+    no: No | None = None
 
 
 _COLUMNS = [MESSAGE.c[n] for n in (
@@ -104,6 +108,7 @@ _taken = Query(
     select(
         *(MESSAGE.c[n] for n in (
             "journey", "step", "contact", "element", "state", "unknowns", "sent_at", "provider_id", "worker",
+            "destination", "channel", "sender",
         )),
         JOURNEY.c.state.label("journey_state"),
         JOURNEY.c.stood_still,
@@ -200,10 +205,12 @@ class Outbox:
     # --- afterwards
 
     def settle(self, outcomes: Sequence[Settled], now: Instant, worker: int = NOBODY) -> None:
-        """Record what became of messages that `worker` took, and move their journeys on. An outcome of a message that
-        is not `sending` or `unknown` any more is passed over: it was settled before, or a receipt said more. So is one
-        that another took meanwhile, since this one was taken for dead; but if it was sent, and waits to be sent again,
-        it is not."""
+        """Record what became of messages that `worker` took, move their journeys on, and put on the Do Not Contact list
+        whom the answers put there.
+
+        An outcome of a message that is not `sending` or `unknown` any more is passed over: it was settled before, or a
+        receipt said more. So is one that another took meanwhile, since this one was taken for dead; but if it was sent,
+        and waits to be sent again, it is not. A no in it counts all the same."""
         for start in range(0, len(outcomes), BATCH):
             with self._host.transaction() as tx:
                 self._settle(tx, outcomes[start : start + BATCH], now, worker)
@@ -213,10 +220,13 @@ class Outbox:
         messages = {MessageKey(row.journey, row.step): row for row in found}
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
+        noes: list[tuple[Settled, Any]] = []
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
                 continue
+            if each.no is not None:
+                noes.append((each, row))
             if not _is_to_be_settled(row, each, worker):
                 if each.provider_id is not None and row.state in (SENT, DELIVERED) and row.provider_id is None:
                     changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
@@ -224,11 +234,16 @@ class Outbox:
             state, due_at, why = _became(each, row, now)
             sent_at = now if state == SENT else None
             changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
-            if state in (SENT, FAILED):
+            if state in (SENT, FAILED, SUPPRESSED):
                 message = Message(row.step, state, sent_at)
                 stimuli[row.contact].append(Outcome(each.key, row.element, message, each.why))
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
+        # Last, so that the journey leaves by the exit of its own send before anybody learns of the opt-out.
+        for each, row in noes:
+            assert each.no is not None
+            to = (row.destination, row.channel, row.sender)
+            put_on_list(self._host, tx, each.no, to, {"message": str(each.key), "answer": each.why}, now)
 
     def recover(self, repeats: Sequence[str], now: Instant, all_but: int | None = NOBODY) -> int:
         """After a crash: whatever is still marked `sending` by a process that is gone was in its hand, and its
