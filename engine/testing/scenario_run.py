@@ -23,6 +23,7 @@ from tactful.engine.testing.scenario_file import ScenarioFile
 from tactful.engine.testing.steps import (
     Act,
     After,
+    Blocks,
     Changes,
     ContactIs,
     Ended,
@@ -42,6 +43,7 @@ from tactful.engine.testing.steps import (
     Step,
     Took,
     Until,
+    WasAnswered,
     WasHeld,
     WasNotSent,
     WasSent,
@@ -79,6 +81,7 @@ class _Mark(NamedTuple):
     became: int
     journeys: int
     goals: int
+    answered: int
 
 
 class _Play:
@@ -117,7 +120,8 @@ class _Play:
 
     def _here(self, act: str) -> _Mark:
         world = self._world
-        return _Mark(act, len(world.post.taken), len(world.became), len(world.journeys()), len(world.goals()))
+        journeys, goals = len(world.journeys()), len(world.goals())
+        return _Mark(act, len(world.post.taken), len(world.became), journeys, goals, len(world.answered))
 
     # --- acts
 
@@ -128,8 +132,8 @@ class _Play:
                 world.enter_all(flow, [self._contact], data)
             case Happens(event, data):
                 world.tell(Incoming(event, self._contact, data=data))
-            case Reported(event, element):
-                world.tell(Incoming(event, message=self._message(element).key))
+            case Reported(event, element, data):
+                world.tell(Incoming(event, message=self._message(element).key, data=data))
             case Replies(text, to=None, sender=sender):
                 world.receives(text, str(sender), self._contact)
             case Replies(text, to=str(element)):
@@ -138,6 +142,8 @@ class _Play:
             case OptsOut(element):
                 self._message(element)
                 world.opts_out(element)
+            case Blocks(channel, sender, there):
+                self._block(channel, sender, there)
             case Fails(element):
                 world.refuse_next("the scenario has the provider refuse it", element=element)
             case Changes(fields):
@@ -148,6 +154,15 @@ class _Play:
                 self._until(moment)
             case Restart():
                 world.restart()
+
+    def _block(self, channel: str, sender: str | None, there: bool) -> None:
+        what = "put on" if there else "taken off"
+        try:
+            changed = (self._world.block if there else self._world.unblock)(self._contact, channel, sender)
+        except LookupError as missing:
+            raise _Missed(f"the contact to be {what} the Do Not Contact list for `{channel}`", str(missing)) from None
+        if not (there or changed):
+            raise _Missed(f"the contact to be taken off the Do Not Contact list for `{channel}`", self._entries())
 
     def _until(self, written: str) -> None:
         now, moment = self._world.clock.now(), parse_instant(written, self._zone)
@@ -184,6 +199,11 @@ class _Play:
                 self._came_to("held", element)
             case WasSuppressed(element):
                 self._came_to("suppressed", element)
+            case WasAnswered(text):
+                said = [part for out in self._world.answered[self._mark.answered :] for part in out.parts.values()]
+                instead = "; ".join(shown(part) for part in said) or "nothing was answered"
+                expected = f"an answer of a keyword rule that holds {text!r} {self._since}"
+                self._hold(any(text in part for part in said), expected, instead)
             case GoalReached(name):
                 reached = [goal for _, goal in self._world.goals()[self._mark.goals :]]
                 self._hold(name in reached, f"the goal `{name}` reached {self._since}", _these(reached, "no goal was"))
@@ -271,12 +291,15 @@ class _Play:
     def _listed(self, listed: Listed) -> None:
         there = self._world.on_do_not_contact(self._contact, listed.channel, listed.sender)
         which = f"`{listed.channel}`" + ("" if listed.sender is None else f" from {listed.sender}")
-        entries = [
+        expected = f"the contact {'' if listed.there else 'not '}on the Do Not Contact list for {which}"
+        self._hold(there == listed.there, expected, self._entries())
+
+    def _entries(self) -> str:
+        entries = (
             f"{block.destination} on {block.channel} from {block.sender or 'any sender'} ({block.source})"
             for block in self._world.do_not_contact
-        ]
-        expected = f"the contact {'' if listed.there else 'not '}on the Do Not Contact list for {which}"
-        self._hold(there == listed.there, expected, "; ".join(entries) or "the list is empty")
+        )
+        return "; ".join(entries) or "the list is empty"
 
 
 def _number(count: int) -> str:
