@@ -63,7 +63,8 @@ def run_scenario(scenario: Scenario, file: ScenarioFile, elements: Mapping[str, 
     zone = scenario.contact.time_zone or next((z for f in file.flows if (z := f.settings.time_zone)), None) or "UTC"
     with World(scenario.at or START, time_zone=zone, project=file.project, elements=elements) as world:
         failure = _Play(world, scenario, file).play()
-    return Ran(scenario.name, scenario.place.line, clock.monotonic() - began, failure)
+        taken = world.taken()
+    return Ran(scenario.name, scenario.place.line, clock.monotonic() - began, failure, taken)
 
 
 class _Missed(Exception):  # an expectation that does not hold, or an act that cannot be done

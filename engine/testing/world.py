@@ -31,6 +31,7 @@ from tactful.engine.senders import ConsoleSender, Sender
 from tactful.engine.store import reading
 from tactful.engine.store.database import IN_MEMORY
 from tactful.engine.testing import blocks, history
+from tactful.engine.testing.coverage import Taken
 from tactful.engine.testing.history import MessageStand
 from tactful.engine.testing.journey import JourneyView
 from tactful.engine.testing.links import opt_out_by_link
@@ -80,6 +81,7 @@ class World:
         self.clock: Clock = SystemClock() if now is None else SetClock(self._instant(now))
         self.became: list[Became] = []
         self.answered: list[Outgoing] = []
+        self.flows: dict[str, Flow] = {}
         self._folder = folder
         self._database = database
         self._elements = _installed() if elements is None else elements
@@ -118,6 +120,7 @@ class World:
                 raise ValueError("\n".join(problem.render() for problem in loaded.problems))
             flow = loaded.flow
         self.engine.lifecycle.publish(flow, self.clock.now())
+        self.flows[flow.id] = flow
         self.settle()
         return flow
 
@@ -325,6 +328,11 @@ class World:
     def path(self, journey: int) -> list[tuple[str, str]]:
         """The elements a journey left, each with the exit it took."""
         return [(visit.element, visit.exit) for visit in self.visits(journey)]
+
+    def taken(self) -> frozenset[Taken]:
+        """Every exit that was taken, by whichever journey."""
+        with self.engine.store.read() as tx:
+            return history.taken(tx)
 
     def goals(self) -> list[tuple[int, str]]:
         """The goals reached: journey and name."""
