@@ -40,6 +40,10 @@ def test(
     all_exits: Annotated[
         bool, typer.Option("--all-exits", help="Count also exits that need no name and end the journey.")
     ] = False,
+    generate: Annotated[
+        str | None,
+        typer.Option("--generate", metavar="FLOW", help="Write scenarios for the exits of a flow that none takes yet."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run scenarios: what flows do, tried out in virtual time.
@@ -52,23 +56,36 @@ def test(
     folders that no scenario names count too. Exits that need not be named (`failed` and `suppressed` of a send, say)
     and end the journey are left out, as in pictures; --all-exits counts them.
 
+    With --generate, nothing else is run: for each exit of the flow that no scenario beside it takes, one is looked for,
+    tried out, and written to FLOW.generated.flowtest.yaml beside the flow, to be read and kept. No file is ever written
+    over. The exit code is 1 where no scenario was found for some exit; which, and why, stands in the file too.
+
     Example:
       tactful test
       tactful test flows/win-back -k "not opened"
       tactful test --junit report.xml
       tactful test --coverage --fail-under 90
+      tactful test --generate win-back
 
     With --json: {"passed", "failed", "broken", "seconds", "missing": [path], "files": [{"file", "problems": [as `check`
     has them], "scenarios": [{"name", "line", "passed", "seconds", "failure": null or {"line", "column", "step",
     "expected", "instead", "trace": [{"at", "text", "journey"}]}}]}]}; with --coverage also "coverage": {"taken",
     "exits", "percent", "flows": [{"flow", "file", "taken", "exits", "percent", "untaken": [{"element", "exit", "to",
-    "line", "unsaid"}]}]}.
+    "line", "unsaid"}]}]}. With --generate: {"flow", "file": null where nothing was written, "exits", "before": how many
+    were taken already, "scenarios": [{"name", "takes": [exits as above]}], "unreached": [exits, each with "why"]}.
     """
     from tactful.engine.cli import exits, problems
     from tactful.engine.cli.screen import note, print_json
     from tactful.engine.cli.trouble import wrong_use
     from tactful.engine.testing.command import run_paths, untried_flows
 
+    if generate is not None:
+        if paths or name or junit or coverage or pictures or fail_under is not None:
+            raise wrong_use("--generate goes with --all-exits and --json only", "run the scenarios afterwards")
+        from tactful.engine.cli import generating
+
+        reached = generating.generate(generate, all_exits=all_exits, as_json=as_json)
+        raise typer.Exit(FINE if reached else PROBLEMS)
     asked = paths or [Path()]
     for path in asked:
         if not path.exists():
