@@ -16,7 +16,7 @@ from tactful.engine.testing.generate.play import Played, Stage, Strayed, channel
 from tactful.engine.testing.generate.solve import Solver
 from tactful.engine.testing.generate.values import Values, nested, samples
 
-MOST_PLANS, MOST_SOLUTIONS = 8, 3
+MOST_PLANS, MOST_SOLUTIONS = 6, 3
 """For each exit: how many ways to it are tried, and each with how many sets of values."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tactful.elements.contract import Contact
 from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.expression import CONTACT_FIELDS
-from tactful.engine.testing.generate.values import Name, Values, nested, tags_in
+from tactful.engine.testing.generate.values import PHONE, Name, Values, nested, tags_in
 
 KEY: Name = ("contact", "id")
 
@@ -17,8 +17,6 @@ _NAMES = (
     "olga", "petra", "rosa", "sven", "tariq", "una", "vera", "wanda", "yuki", "zoe",
 )  # fmt: skip
 _OF_EACH_NAME = 25
-PHONE = "+447700900100"
-"""Set aside for fiction."""
 
 PEOPLE = tuple(f"{name}-{number}" if number > 1 else name for number in range(1, _OF_EACH_NAME + 1) for name in _NAMES)
 """Enough people to find one for a path of one in a hundred."""

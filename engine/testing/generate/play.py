@@ -17,6 +17,7 @@ from tactful.engine.testing.coverage import Taken
 from tactful.engine.testing.generate.people import as_contact
 from tactful.engine.testing.generate.plans import Plan
 from tactful.engine.testing.generate.rehearsal import Changing, Happening, Passing, Stimulus
+from tactful.engine.testing.generate.writing import said, scalar
 from tactful.engine.testing.journey import JourneyView
 from tactful.engine.testing.step_reading import REPORTED
 from tactful.engine.testing.steps import (
@@ -134,8 +135,17 @@ class _Player:
             if hops == len(self._plan):
                 self._conclude()
                 return
+            before = self._stand(journey)
             self._go_on(journey, hops)
+            if self._stand(journey) == before:
+                word, value = said([step for step in self.steps if isinstance(step, Act)][-1])
+                raise _OffPlan(f"`{self._plan[hops].element}` does not go on by `{word}: {scalar(value)}`")
         raise _OffPlan(f"after {_MOST_ACTS} acts it was still not there")
+
+    def _stand(self, journey: JourneyView) -> tuple[object, ...]:
+        """All that changes when a journey goes on, or comes nearer to it."""
+        row = journey.row
+        return row.step, row.state, row.due_at, self._world.clock.now()
 
     def _hops(self, journey: JourneyView) -> int:
         """How much of the plan was taken."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from tactful.elements.contract import CONTACT_CHANGED, NOTHING, Await, Contact, Event, Message, MessageKey, Send
 from tactful.elements.options.channel import MESSAGE_EVENTS
+from tactful.engine.addresses import address_of
 from tactful.engine.interpreter import ElementError, Journey, Step, advance, awaited, start, visit_of, zone_of
 from tactful.engine.testing.generate.plans import Hop, Plan
 from tactful.engine.testing.generate.values import ANSWER, Name, Values, nested, tags_in
@@ -103,8 +104,11 @@ class _Stand:
 
     def _go_on(self, hop: Hop) -> bool:
         """Have what makes the journey leave by a hop happen; whether there was something that did."""
-        if isinstance(self.flow.nodes[hop.element].element, Send):
+        element = self.flow.nodes[hop.element].element
+        if isinstance(element, Send):
             if hop.exit == "sent":
+                if element.sends is None or address_of(self.contact, element.sends) is None:
+                    return False
                 self.messages[hop.element] = Message(self.journey.step, "sent", self.now)
             key = MessageKey(self.journey.id, self.journey.step)
             return self._follow(self._advance(Event(hop.exit, self.now, NOTHING, key), self.contact, self.now))

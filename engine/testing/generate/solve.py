@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -27,7 +28,7 @@ from tactful.engine.testing.generate.values import (
 )
 from tactful.flows.model import ByEvent, Flow
 
-MOST_REHEARSALS = 4_000
+MOST_REHEARSALS = 1_500
 """For one plan; what is not found by then is not found."""
 
 _MOST_NAMES = 6
@@ -54,9 +55,23 @@ class Solver:
         self._left, self._farthest = 0, -1
 
     def solutions(self, plan: Plan, given: Values) -> Iterator[tuple[Values, Rehearsal]]:
-        """Values with which the rehearsal follows a plan to its end, `given` among them; none where none are found."""
+        """Values with which the rehearsal follows a plan to its end, no more of them than that takes; `given` are among
+        them. None where none are found."""
         self._left, self._farthest = MOST_REHEARSALS, -1
-        yield from self._better(plan, given, self.rehearsed(plan, given))
+        seen: list[Values] = []
+        for values, _ in self._better(plan, given, self.rehearsed(plan, given)):
+            fewest = self._fewest(plan, values, given)
+            if fewest not in seen:
+                seen.append(fewest)
+                yield fewest, self.rehearsed(plan, fewest)
+
+    def _fewest(self, plan: Plan, values: Values, given: Values) -> Values:
+        """The values without those that make no difference: a contact should have nothing that means nothing."""
+        for name in [name for name in values if name not in given]:
+            fewer = {other: value for other, value in values.items() if other != name}
+            if self.rehearsed(plan, fewer).hops == len(plan):
+                values = fewer
+        return values
 
     @property
     def farthest(self) -> int:
@@ -74,35 +89,50 @@ class Solver:
         if so_far.hops >= len(plan):
             yield values, so_far
             return
-        names = self.names_at(plan, so_far)
-        for chosen in product(*(self._pool(plan, so_far, name) for name in names)):
+        for tried in self._changes(plan, values, so_far):
             if self._left <= 0:
                 return
-            tried = {**values, **dict(zip(names, chosen, strict=True))}
             went = self.rehearsed(plan, tried)
             if went.hops > so_far.hops:
                 yield from self._better(plan, tried, went)
 
+    def _changes(self, plan: Plan, values: Values, so_far: Rehearsal) -> Iterator[Values]:
+        """The values changed, in all ways worth trying: first what the exit itself asks for, then also what the
+        element's other exits do, as little of it as may be."""
+        own, all_names = self._names_at(plan, so_far)
+        pools = {name: self._pool(plan, so_far, name) for name in all_names}
+        yield from _each(values, {name: pools[name] for name in own})
+        for name in all_names:
+            if name not in own:
+                pools[name] = sorted(pools[name], key=partial(_is_new, values.get(name)))
+        yield from _each(values, pools)
+
     # --- what is worth trying where a plan is left
 
-    def names_at(self, plan: Plan, so_far: Rehearsal) -> tuple[Name, ...]:
-        """What decides whether the next hop is taken: the names its element's conditions look at, and more."""
-        found: list[Name] = []
+    def _names_at(self, plan: Plan, so_far: Rehearsal) -> tuple[list[Name], list[Name]]:
+        """What decides whether the next hop is taken: the names the exit's own conditions look at; and, with them, all
+        that the element's other conditions do, and the rules that stop."""
+        own: list[Name] = []
+        others: list[Name] = []
         if so_far.hops < 0:
-            found += [self._of_entry(name) for condition in self._entry for name in names_in(condition)]
+            own += [_of_entry(name) for condition in self._entry for name in names_in(condition)]
         else:
-            id = plan[so_far.hops].element
+            id, exit = plan[so_far.hops]
             element = self._flow.nodes[id].element
-            found += self._own_names(id, element, plan[: so_far.hops])
-            if not found and element.sends is None:
-                found += sorted(so_far.asked)  # nothing says what it goes by: then what it asked for
-        found += [name for condition in self._stops for name in names_in(condition) if name[0] in ("contact", TAG)]
-        return tuple(dict.fromkeys(found))[:_MOST_NAMES]
+            options = dict(element)
+            paths = options.get("paths")
+            asks = paths.get(exit) if isinstance(paths, Mapping) else None
+            own += self._named(id, element, asks, plan[: so_far.hops])
+            others += self._named(id, element, options, plan[: so_far.hops])
+            if not others and element.sends is None:
+                others += sorted(so_far.asked)  # nothing says what it goes by: then what it asked for
+        others += [name for condition in self._stops for name in names_in(condition) if _is_own(name)]
+        return list(dict.fromkeys(own))[:_MOST_NAMES], list(dict.fromkeys([*own, *others]))[:_MOST_NAMES]
 
-    def _own_names(self, id: str, element: Element, before: Plan) -> Iterator[Name]:
+    def _named(self, id: str, element: Element, options: object, before: Plan) -> Iterator[Name]:
+        """The names that options of an element look at, as they are chosen."""
         if isinstance(element, Split):
             yield KEY
-        options = dict(element)
         if any(words_in(options)):
             yield AT, id, _TEXT
         waits = element.family == "wait"
@@ -122,9 +152,6 @@ class Solver:
 
     def _takes_answers(self, id: str) -> bool:
         return any(words_in(dict(self._flow.nodes[id].element)))
-
-    def _of_entry(self, name: Name) -> Name:
-        return ("entry", *name[1:]) if name[0] == "event" else name
 
     def _pool(self, plan: Plan, so_far: Rehearsal, name: Name) -> list[Any]:
         match name:
@@ -157,6 +184,20 @@ class Solver:
         words = [word for each in words_in(dict(self._flow.nodes[id].element)) for word in each.words]
         looked_for = [*self._pools.get(("event", _TEXT), []), *self._pools.get(("journey", "reply"), [])]
         return list(dict.fromkeys([*words, *(each for each in looked_for if isinstance(each, str)), *_ANSWERS]))
+
+
+def _each(values: Values, pools: Mapping[Name, list[Any]]) -> Iterator[Values]:
+    """The values with each combination of what the pools hold; the names that come last change first."""
+    for chosen in product(*pools.values()):
+        yield {**values, **dict(zip(pools, chosen, strict=True))}
+
+
+def _is_new(before: Any, value: Any) -> bool:
+    return type(value) is not type(before) or value != before
+
+
+def _of_entry(name: Name) -> Name:
+    return ("entry", *name[1:]) if name[0] == "event" else name
 
 
 def _is_own(name: Name) -> bool:

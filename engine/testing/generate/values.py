@@ -37,6 +37,9 @@ Pools = Mapping[Name, list[Any]]
 
 TAG = "tag"
 OTHER = "something else"
+EMAIL, PHONE = "ana@example.com", "+447700900100"
+"""Set aside for examples and for fiction."""
+
 ANSWER = "Let me think about it"
 """What nobody looks for in an answer."""
 
@@ -198,8 +201,10 @@ def _of_contacts(name: Name) -> list[Any]:
     match name:
         case ("contact", "time_zone"):
             return ["Europe/Zagreb"]
+        case ("contact", "email"):
+            return [EMAIL]
         case ("contact", "phone"):
-            return ["+447700900100"]
+            return [PHONE]
     return []
 
 
@@ -241,7 +246,8 @@ def samples(templates: Iterable[Template], types: Mapping[str, str] | None) -> d
         if use.root not in ("contact", "entry") or not use.path or use.name in (*CONTACT_FIELDS, "tags", "name"):
             continue
         kind = (types or {}).get(use.name, "text") if use.root == "contact" else "text"
-        found[use.root, *use.path] = _SAMPLES.get(kind, f"their {use.path[-1].replace('_', ' ')}")
+        text = "Ana" if "name" in use.path[-1] else f"their {use.path[-1].replace('_', ' ')}"
+        found[use.root, *use.path] = _SAMPLES.get(kind, text)
     return found
 
 
