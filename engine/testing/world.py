@@ -61,6 +61,8 @@ class World:
 
     `project` (a file or one that is loaded) brings senders, limits, the contact schema and the flows that may send
     transactional messages. Without it, a flow's senders are taken as they are.
+
+    `flows` are those published, by id; `answered` what keyword rules answered; `became` every state of every message.
     """
 
     def __init__(

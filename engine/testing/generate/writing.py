@@ -69,7 +69,15 @@ def scalar(value: Any) -> str:
             return "[" + ", ".join(map(scalar, value)) + "]"
         case str() if _PLAIN.fullmatch(value) and value[-1] != " " and value.lower() not in _RESERVED:
             return value
-    return json.dumps(value, ensure_ascii=not (isinstance(value, str) and value.isprintable()))
+        case str():
+            return "".join(map(_escaped, json.dumps(value, ensure_ascii=False)))
+    return json.dumps(value)
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 def said(step: Act | Expectation) -> tuple[str, Any]:
