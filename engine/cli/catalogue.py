@@ -69,7 +69,7 @@ def schema(
     ] = False,
     output: Output = None,
 ) -> None:
-    """Print the JSON Schema of flows, or of scenarios, for editors.
+    """Print the JSON Schema of flows or scenarios, for editors.
 
     By it they complete and explain. Put the line `# yaml-language-server: $schema=flow.schema.json` at the top of a
     flow, and VS Code and others know every element and option. The schema includes the elements that installed

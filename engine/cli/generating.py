@@ -40,7 +40,7 @@ def _show(generated: Generated, path: Path) -> None:
 
     new = sum(1 + len(made.also) for made in generated.made)
     for made in generated.made:
-        also = f"  also {', '.join(f'{each.element} -> {each.exit}' for each in made.also)}" if made.also else ""
+        also = f"  also {made.also_shows(3)}" if made.also else ""
         out().print(Text.assemble(("made", "good"), "  ", (plain(made.name), "name"), (plain(also), "dim")))
     if generated.unreached:
         out().print(Text("\nNo scenario was found for", "head"))

@@ -162,7 +162,8 @@ def test_every_exit_of_the_examples_is_reached(
 def test_only_what_cannot_be_is_not_reached(make: Callable[..., Generated]) -> None:
     generated = make(HARD, project=PROJECT, all_exits=True)
     assert unreached(generated) == {
-        "kind -> impossible": "nothing was found that makes a contact leave `kind` by `impossible`",
+        "kind -> impossible": "nothing was found that makes a contact leave `kind` by `impossible`: "
+        "`contact.orders < 0 and contact.orders > 10`",
         "again -> otherwise": "nothing was found that makes a contact leave `again` by `otherwise`",
     }
     report = run_paths([Path()])

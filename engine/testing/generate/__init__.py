@@ -22,6 +22,8 @@ from tactful.engine.testing.coverage import Exit, Taken, cover
 from tactful.engine.testing.generate import writing
 from tactful.engine.testing.generate.making import Made, Maker, Unreached
 from tactful.engine.testing.generate.play import Stage
+from tactful.engine.testing.scenario_file import read_scenarios
+from tactful.engine.testing.scenario_run import run_scenario
 from tactful.flows.model import Flow
 
 AT = "2026-01-05 10:00"
@@ -68,7 +70,7 @@ def generate(
     They go into a new file beside it, `FLOW.generated.flowtest.yaml`; where that is there already, into the first of
     `FLOW.generated-2.flowtest.yaml` and so on that is not. `tell` is called with each exit before it is looked for.
     """
-    before = cover(flow, _taken_beside(flow, path, elements), all_exits=all_exits)
+    before = cover(flow, _taken_beside(path, elements), all_exits=all_exits)
     maker = Maker(Stage(flow, AT, project, elements))
     found, unreached = maker.make(before.untaken, tell)
     taken = len(before.exits) - len(before.untaken)
@@ -86,11 +88,15 @@ def generate(
     return Generated(flow.id, file, len(before.exits), taken, tuple(made), tuple(unreached))
 
 
-def _taken_beside(flow: Flow, path: Path, elements: Mapping[str, type[Element]]) -> Iterator[Taken]:
-    """What the scenarios take that stand in the flow's folder, or below, and name it."""
-    for file in run_paths(list(scenario_files(path.parent)), elements=elements).files:
-        if any(Path(each.nodes[each.start].place.file).resolve() == path.resolve() for each in file.flows):
-            yield from (taken for ran in file.ran for taken in ran.taken)
+def _taken_beside(path: Path, elements: Mapping[str, type[Element]]) -> Iterator[Taken]:
+    """What the scenarios take that stand in the flow's folder, or below, and name its file."""
+    for each in scenario_files(path.parent):
+        file, _ = read_scenarios(each, elements)
+        if file is not None and any(
+            Path(flow.nodes[flow.start].place.file).resolve() == path.resolve() for flow in file.flows
+        ):
+            for scenario in file.scenarios:
+                yield from run_scenario(scenario, file, elements).taken
 
 
 # --- The file ------------------------------------------------------------------------------------
@@ -135,8 +141,8 @@ def _text(flow: Flow, path: Path, made: Sequence[Made], unreached: Sequence[Unre
     )
     scenarios = []
     for each in made:
-        also = [f"{other.element} -> {other.exit}" for other in each.also]
-        about = wrap(f"also shows {', '.join(also)}", 100) if also else []
+        also = each.also_shows(10)
+        about = wrap(f"also shows {also}", 100) if also else []
         scenarios.append(writing.scenario(each.name, about, each.played.contact, AT, each.played.steps))
     text = f"{head}flow: {writing.scalar(path.name)}\nscenarios:\n" + "\n".join(scenarios)
     if unreached:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import Send
+from tactful.elements.options.condition import Condition
 from tactful.engine.instants import parse_instant
 from tactful.engine.testing.coverage import Exit, Taken
 from tactful.engine.testing.generate.people import written
@@ -16,7 +17,7 @@ from tactful.engine.testing.generate.play import Played, Stage, Strayed, channel
 from tactful.engine.testing.generate.solve import Solver
 from tactful.engine.testing.generate.values import Values, nested, samples
 
-MOST_PLANS, MOST_SOLUTIONS = 6, 3
+MOST_PLANS, MOST_SOLUTIONS = 8, 3
 """For each exit: how many ways to it are tried, and each with how many sets of values."""
 
 
@@ -32,6 +33,12 @@ class Made:
     def name(self) -> str:
         """What it is called until somebody says what it shows."""
         return f"{self.exit.element} -> {self.exit.exit}"
+
+    def also_shows(self, most: int) -> str:
+        """The other exits in words, no more than so many of them; empty where there are none."""
+        said = [f"{each.element} -> {each.exit}" for each in self.also]
+        more = f" and {len(said) - most} more" if len(said) > most else ""
+        return ", ".join(said[:most]) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Maker:
         wanted = Taken(self._stage.flow.id, exit.element, exit.exit)
         for number, plan in enumerate(islice(plans(self._stage.flow, Hop(exit.element, exit.exit)), MOST_PLANS)):
             solved = False
-            for values, rehearsal in islice(self._solver.solutions(plan, {}), MOST_SOLUTIONS):
+            for values, rehearsal in islice(self._solver.solutions(plan), MOST_SOLUTIONS):
                 solved = True
                 for given in self._with_samples(plan, values):
                     contact = written(given, self._channels)
@@ -110,4 +117,7 @@ class Maker:
         if best < 0:
             return "nobody was found who enters the flow"
         hop = plan[min(best, len(plan) - 1)]
-        return f"nothing was found that makes a contact leave `{hop.element}` by `{hop.exit}`"
+        paths = getattr(self._stage.flow.nodes[hop.element].element, "paths", {})
+        asks = paths.get(hop.exit) if isinstance(paths, Mapping) else None
+        said = f": `{asks.text}`" if isinstance(asks, Condition) else ""
+        return f"nothing was found that makes a contact leave `{hop.element}` by `{hop.exit}`{said}"

@@ -54,32 +54,31 @@ class Solver:
         self._pools = pools([*self._entry, *self._stops, *inside], self._today)
         self._left, self._farthest = 0, -1
 
-    def solutions(self, plan: Plan, given: Values) -> Iterator[tuple[Values, Rehearsal]]:
-        """Values with which the rehearsal follows a plan to its end, no more of them than that takes; `given` are among
-        them. None where none are found."""
+    def solutions(self, plan: Plan) -> Iterator[tuple[Values, Rehearsal]]:
+        """Values with which the rehearsal follows a plan to its end, no more of them than that takes; nothing where
+        none are found."""
         self._left, self._farthest = MOST_REHEARSALS, -1
         seen: list[Values] = []
-        for values, _ in self._better(plan, given, self.rehearsed(plan, given)):
-            fewest = self._fewest(plan, values, given)
+        for values, _ in self._better(plan, {}, self._rehearsed(plan, {})):
+            fewest = self._fewest(plan, values)
             if fewest not in seen:
                 seen.append(fewest)
-                yield fewest, self.rehearsed(plan, fewest)
-
-    def _fewest(self, plan: Plan, values: Values, given: Values) -> Values:
-        """The values without those that make no difference: a contact should have nothing that means nothing."""
-        for name in [name for name in values if name not in given]:
-            fewer = {other: value for other, value in values.items() if other != name}
-            if self.rehearsed(plan, fewer).hops == len(plan):
-                values = fewer
-        return values
+                yield fewest, self._rehearsed(plan, fewest)
 
     @property
     def farthest(self) -> int:
         """How many hops of the plan solved last were taken at best, -1 where nobody was found who enters."""
         return self._farthest
 
-    def rehearsed(self, plan: Plan, values: Values) -> Rehearsal:
-        """How far a plan is followed with these values."""
+    def _fewest(self, plan: Plan, values: Values) -> Values:
+        """The values without those that make no difference: a contact should have nothing that means nothing."""
+        for name in list(values):
+            fewer = {other: value for other, value in values.items() if other != name}
+            if self._rehearsed(plan, fewer).hops == len(plan):
+                values = fewer
+        return values
+
+    def _rehearsed(self, plan: Plan, values: Values) -> Rehearsal:
         self._left -= 1
         went = rehearse(self._flow, plan, values, as_contact(written(values, self._channels)), self._now)
         self._farthest = max(self._farthest, went.hops)
@@ -92,7 +91,7 @@ class Solver:
         for tried in self._changes(plan, values, so_far):
             if self._left <= 0:
                 return
-            went = self.rehearsed(plan, tried)
+            went = self._rehearsed(plan, tried)
             if went.hops > so_far.hops:
                 yield from self._better(plan, tried, went)
 
@@ -100,12 +99,12 @@ class Solver:
         """The values changed, in all ways worth trying: first what the exit itself asks for, then also what the
         element's other exits do, as little of it as may be."""
         own, all_names = self._names_at(plan, so_far)
-        pools = {name: self._pool(plan, so_far, name) for name in all_names}
-        yield from _each(values, {name: pools[name] for name in own})
+        choices = {name: self._pool(plan, so_far, name) for name in all_names}
+        yield from _each(values, {name: choices[name] for name in own})
         for name in all_names:
             if name not in own:
-                pools[name] = sorted(pools[name], key=partial(_is_new, values.get(name)))
-        yield from _each(values, pools)
+                choices[name] = sorted(choices[name], key=partial(_is_new, values.get(name)))
+        yield from _each(values, choices)
 
     # --- what is worth trying where a plan is left
 
