@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tactful.elements.contract import Element, Send
-from tactful.elements.options.channel import MESSAGE_EVENTS
+from tactful.elements.options.channel import CHANNELS, MESSAGE_EVENTS
 from tactful.elements.options.duration import Duration
+from tactful.elements.options.expression import CONTACT_FIELDS
 from tactful.elements.options.wall_time import wall_of
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.project import Project
@@ -43,7 +44,7 @@ from tactful.engine.testing.steps import (
     WasSuppressed,
 )
 from tactful.engine.testing.world import World
-from tactful.flows.model import ByEvent, Flow
+from tactful.flows.model import ByEvent, BySegment, Flow
 
 _ACTS = {event: word for word, event in REPORTED.items()}
 _MOST_ACTS = 100
@@ -87,12 +88,17 @@ def play(stage: Stage, plan: Plan, contact: Mapping[str, Any], entry: Mapping[st
     """Play a plan for a contact (as scenarios write them), `entry` being what its first event brings."""
     who = as_contact(contact)
     zone = who.time_zone or stage.time_zone
+    # Who is in the segment enters the moment they are there: too early where a message must be made to fail first.
+    later = isinstance(stage.flow.entry, BySegment) and _needs_preparing(stage.flow, plan)
+    if later:
+        contact = {name: value for name, value in contact.items() if name in CONTACT_FIELDS}
+    first = as_contact(contact)
     with World(stage.at, time_zone=zone, project=stage.project, elements=stage.elements) as world:
         player = _Player(stage, world, who.key, plan, stimuli)
         world.publish(stage.flow)
-        world.put(ContactFields(who.key, who.email, who.phone, who.time_zone, who.attributes, who.tags))
+        world.put(ContactFields(who.key, who.email, who.phone, who.time_zone, first.attributes, first.tags))
         try:
-            player.play(entry)
+            player.play(entry, Changes(ContactFields("", attributes=who.attributes, tags=who.tags)) if later else None)
         except Missed as missed:
             return Strayed(f"{missed.expected} was needed; instead {missed.instead}")
         except _OffPlan as off:
@@ -120,9 +126,11 @@ class _Player:
         self._prepared: set[int] = set()
         self._blocked: set[str] = set()
 
-    def play(self, entry: Mapping[str, Any]) -> None:
-        """Enter and go on to the end of the plan."""
+    def play(self, entry: Mapping[str, Any], change: Changes | None) -> None:
+        """Enter, after a change of the contact where there is one, and go on to the end of the plan."""
         self._prepare(0)
+        if change is not None:
+            self._do(change)
         if not self._world.journeys(self._contact):  # else to be in a segment was enough
             by = self._flow.entry
             self._do(Happens(by.event, entry) if isinstance(by, ByEvent) else Enter(self._flow.id, entry))
@@ -194,7 +202,10 @@ class _Player:
         if element is None and event not in MESSAGE_EVENTS:
             self._do(Happens(event, data))
         elif element is None:
-            raise _OffPlan(f"no message was sent before that could be {event}")
+            senders = [name for channel, name in self._flow.settings.senders.items() if event in _reports(channel)]
+            if event != "replied" or not senders:
+                raise _OffPlan(f"no message was sent before that could be {event}")
+            self._do(Replies(str(data["text"]), sender=senders[0]))
         elif event == "replied":
             self._do(Replies(str(data["text"]), to=element))
         elif event == "opted_out":
@@ -263,6 +274,20 @@ class _Player:
         for channel in sorted(channels_of(self._flow)):
             if channel not in self._blocked and self._world.on_do_not_contact(self._contact, channel):
                 yield Listed(channel, None, there=True)
+
+
+def _needs_preparing(flow: Flow, plan: Plan) -> bool:
+    """Whether something must be done before a journey begins, or its first messages would go."""
+    for hop in plan:
+        if flow.nodes[hop.element].element.family == "wait":
+            return False
+        if hop.exit in ("failed", "suppressed"):
+            return True
+    return False
+
+
+def _reports(channel: str) -> Set[str]:
+    return CHANNELS[channel].reports if channel in CHANNELS else frozenset()
 
 
 def channels_of(flow: Flow) -> Set[str]:

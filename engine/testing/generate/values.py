@@ -148,7 +148,9 @@ def _compared(one: ast.expr, op: ast.cmpop, other: ast.expr, today: date) -> Ite
             name, number = _name(inner), _constant(other)
             if name is not None and isinstance(number, int | float):
                 back = -1 if function == "days_since" else 1
-                yield name, [str(today + timedelta(days=back * (int(number) + more))) for more in (0, 1, -1)]
+                days = [back * (int(number) + more) for more in (0, 1, -1)]
+                # Days go by on the way: also what is far enough from the line that it stays on its side.
+                yield name, [str(today + timedelta(days=each)) for each in (*days, 0, 365, -365)]
             return
     name = _name(one)
     if name is None:
