@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.random_flows import flow_texts
 
 from tactful.elements.contract import Element, Leave, Stay, Visit
 from tactful.elements.options.condition import Condition
@@ -268,6 +270,26 @@ def test_an_element_that_raises_reaches_nothing_and_ends_nothing(make: Callable[
     generated = make("flow: f\nelements: {a: {type: broken, next: end}}\n", more={"broken": Broken})
     assert generated.file is None
     assert unreached(generated) == {"a -> done": "nothing was found that makes a contact leave `a` by `done`"}
+
+
+@pytest.mark.full
+@settings(max_examples=20, deadline=None)
+@given(text=flow_texts(most_elements=6))
+def test_what_is_written_for_any_flow_passes(text: str, elements: Mapping[str, type[Element]]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "flow.yaml")
+        path.write_text(text, encoding="utf-8")
+        flow = load_file(path, elements).flow
+        assert flow is not None
+        generated = generate(flow, path, None, elements, all_exits=True)
+        left = {(each.exit.element, each.exit.exit) for each in generated.unreached}
+        if generated.file is None:
+            assert len(left) == generated.exits
+            return
+        report = run_paths([generated.file], elements=elements)
+        assert report.ok
+        (coverage,) = report.coverage(all_exits=True).flows
+        assert {(each.element, each.exit) for each in coverage.untaken} == left
 
 
 # --- the parts
