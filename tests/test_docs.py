@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,17 @@ def test_python_runs(block, monkeypatch):
     module = type(sys)("shown")
     monkeypatch.setitem(sys.modules, "shown", module)
     exec(compile(block.text, str(block), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 — our own pages
+
+
+@every_block("python")
+def test_tests_that_are_shown_pass(block, tmp_path):
+    if "def test_" not in block.text:
+        pytest.skip("there is no test in it")
+    shop = shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=LEFT_BEHIND)
+    (shop / "win-back" / "test_shown.py").write_text(block.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"]
+    ran = subprocess.run(command, cwd=shop / "win-back", capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 # --- Links -------------------------------------------------------------------------------------------

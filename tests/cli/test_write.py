@@ -141,6 +141,8 @@ def test_schema(tactful, empty):
     ran = tactful("schema", "-o", "flow.schema.json")
     assert ran.out == ""
     assert json.loads(Path("flow.schema.json").read_text(encoding="utf-8")) == found
+    of_scenarios = tactful("schema", "--scenarios").json
+    assert "opts_out" in of_scenarios["$defs"]["step"]["properties"]
 
 
 @pytest.mark.parametrize("flow", ["win-back", "flows/win-back/flow.yaml"])
