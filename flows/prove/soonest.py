@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -51,6 +51,10 @@ class Passed(NamedTuple):
     mark: int = 0
     tried: tuple[int, ...] = ()
 
+    def is_soon_as(self, other: Passed) -> bool:
+        """Whether this is no later than another, in all parts."""
+        return self == self.or_sooner(other)
+
     def or_sooner(self, other: Passed) -> Passed:
         """The sooner of the two, of each part by itself."""
         return Passed(
@@ -58,23 +62,6 @@ class Passed(NamedTuple):
             min(self.mark, other.mark),
             tuple(map(min, self.tried, other.tried)),
         )
-
-
-@dataclass(slots=True)
-class Found:
-    """What a search came to: the least time of each state, and the way it was first come by so early."""
-
-    passed: dict[State, Passed] = field(default_factory=dict)
-    came: dict[State, tuple[State, Way]] = field(default_factory=dict)
-    beyond: dict[State, tuple[Passed, State, Way]] = field(default_factory=dict)
-
-    def path(self, state: State) -> tuple[State, list[Way]]:
-        """Where a path to a state began, and its ways."""
-        ways = []
-        while state in self.came:
-            state, way = self.came[state]
-            ways.append(way)
-        return state, ways[::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,43 +127,24 @@ class Soonest:
         new = State(way.target, mark, tuple(each for each, _ in tried))
         return new, Passed(now, mark_at, tuple(when for _, when in tried))
 
-    def search(
-        self,
-        begins: Mapping[State, Passed],
-        *,
-        until: Callable[[Way], bool] = lambda way: False,
-        within: int | None = None,
-    ) -> Found:
-        """All that may be come to from some states. Not beyond a way that is `until`, nor `within` so many ms or
-        later; what lies right behind those ways is in `beyond`. Raises `TooManyStates`."""
-        found = Found(dict(begins))
-        heap = [(passed.now, number, state) for number, (state, passed) in enumerate(begins.items())]
-        heapq.heapify(heap)
-        number = len(heap)
+    def least(self) -> dict[State, Passed]:
+        """All that a journey may come to, and the least time it takes to come there. Raises `TooManyStates`."""
+        begin = State(self.ways.start)
+        found = {begin: Passed()}
+        heap = [(0, 0, begin)]
+        number = 0
         while heap:
             _, _, state = heapq.heappop(heap)
-            if state.element == END:
-                continue
-            passed = found.passed[state]
-            self._step()
-            for way in self.ways.out(state.element):
-                left = self.leave(state, passed, way)
-                if left is None or (within is not None and left[1].now >= within):
+            self.step()
+            for way in self.ways.out(state.element) if state.element != END else ():
+                left = self.leave(state, found[state], way)
+                if left is None:
                     continue
                 target, after = left
-                if until(way):
-                    before = found.beyond.get(target)
-                    if before is None or after.now < before[0].now:
-                        found.beyond[target] = (after if before is None else after.or_sooner(before[0]), state, way)
-                    elif after.or_sooner(before[0]) != before[0]:
-                        found.beyond[target] = (after.or_sooner(before[0]), *before[1:])
-                    continue
-                known = found.passed.get(target)
+                known = found.get(target)
                 sooner = after if known is None else after.or_sooner(known)
                 if sooner != known:
-                    found.passed[target] = sooner
-                    if (known is None or after.now < known.now) and target not in begins:
-                        found.came[target] = (state, way)
+                    found[target] = sooner
                     number += 1
                     heapq.heappush(heap, (sooner.now, number, target))
         return found
@@ -188,7 +156,7 @@ class Soonest:
         times = dict[State, int]()
         waiting = [State(self.ways.start)]
         for state in waiting:
-            self._step()
+            self.step()
             times[state] = times.get(state, 0) + 1
             for way in self.ways.out(state.element) if state.element != END else ():
                 left = self.leave(state, found.passed[state], way)
@@ -199,7 +167,7 @@ class Soonest:
                 if most is None or times[state] > _MOST_TIMES:
                     target, after = State(way.target, way.passing.mark), Passed()
                 elif most > 0:
-                    mark = 0 if way.passing.mark else after.mark - most
+                    mark = 0 if way.passing.mark or target.mark is None else after.mark - most
                     after = Passed(0, mark, tuple(at - after.now - most for at in after.tried))
                 known = found.passed.get(target)
                 older = after if known is None else after.or_sooner(known)
@@ -210,7 +178,8 @@ class Soonest:
                         found.came[target] = (state, way)
         return found
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Count a step of a search; raises `TooManyStates` after very many."""
         self._steps_left -= 1
         if self._steps_left < 0 and self._remembered:
             raise TooManyStates
@@ -223,7 +192,7 @@ class Soonest:
             state = waiting.pop()
             if state in leads:
                 continue
-            self._step()
+            self.step()
             leads[state] = []
             for way in self.ways.out(state.element) if state.element != END else ():
                 left = self.leave(state, Passed(tried=(0,) * len(state.tried)), way)

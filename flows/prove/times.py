@@ -8,7 +8,7 @@ from tactful.elements.contract import END
 from tactful.flows.problem import quoted
 from tactful.flows.prove.passing import Mark
 from tactful.flows.prove.proof import Proof, Stop
-from tactful.flows.prove.soonest import Passed, Soonest, State, soonest
+from tactful.flows.prove.soonest import Soonest, soonest
 from tactful.flows.prove.walk import stops
 from tactful.flows.prove.ways import SENT, Way, Ways
 from tactful.flows.prove.wording import A_DAY, NOT_HELD, of_time, round_of
@@ -19,7 +19,7 @@ def prove_time(ways: Ways) -> Proof:
     least = soonest(ways, _shortest)
     counted = (A_DAY, NOT_HELD)
     figures = {"shortest_ms": least, "longest_ms": None}
-    ends = "No journey ends by itself." if least is None else f"A journey takes {of_time(least)} at the soonest."
+    ends = "No journey ends by itself." if least is None else f"The soonest is {of_time(least)}."
     if ways.loops:
         knot = ways.loops[0]
         first = next(name for name in ways.elements if name in knot)
@@ -40,15 +40,14 @@ def prove_time(ways: Ways) -> Proof:
         says = f"How long it takes cannot be known: {quoted(way.element)} {way.passing.unknown}. {ends}"
         return Proof("time", "unknown", says, figures, stops(ways, unknown), None, counted)
     most, path = _longest(ways)
-    says = f"Every journey is over after {of_time(most)} at the latest, {of_time(least or 0)} at the soonest."
+    says = f"Every journey is over after {of_time(most)} at the latest. {ends}"
     if most == 0:
         says = "Every journey is over at once."
     return Proof("time", "holds", says, {**figures, "longest_ms": most}, stops(ways, path, late=True), None, counted)
 
 
 def _shortest(search: Soonest) -> int | None:
-    found = search.search({State(search.ways.start): Passed()})
-    return min((passed.now for state, passed in found.passed.items() if state.element == END), default=None)
+    return min((passed.now for state, passed in search.least().items() if state.element == END), default=None)
 
 
 _Stand = tuple[str, Mark | None]

@@ -45,6 +45,7 @@ class Ways:
         self.flow = flow
         self.around = around
         self.start = flow.start
+        self._waited_for: dict[str, tuple[str, ...]] = {}
         self._out = {name: tuple(_ways_out(name, flow)) for name in flow.nodes}
         seen = {self.start}
         stack = [self.start]
@@ -95,7 +96,10 @@ class Ways:
 
     def waited_for(self, name: str) -> tuple[str, ...]:
         """The sends an element names."""
-        return tuple(str(value) for _, value in option_values(self.element(name)) if isinstance(value, SendRef))
+        if name not in self._waited_for:
+            values = (value for _, value in option_values(self.element(name)))
+            self._waited_for[name] = tuple(str(value) for value in values if isinstance(value, SendRef))
+        return self._waited_for[name]
 
     def to(
         self, goal: Callable[[Way], bool], begin: str | None = None, within: frozenset[str] | None = None

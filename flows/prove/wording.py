@@ -20,10 +20,10 @@ def messages(count: int) -> str:
     return f"{count:,} message{'' if count == 1 else 's'}"
 
 
-def of_channels(counts: Mapping[str, int | None], begin: str = " ") -> str:
-    """What of a figure falls to each channel, to be put behind it; nothing where there are no such figures."""
-    shown = (f"{channel} {'unbounded' if count is None else format(count, ',')}" for channel, count in counts.items())
-    return begin + ", ".join(shown) if counts else ""
+def of_channels(counts: Mapping[str, int | None], none: str = "unbounded") -> str:
+    """What of a figure falls to each channel, to be put behind it: `: email 2, sms 1`; "" where there are none."""
+    shown = (f"{channel} {none if count is None else format(count, ',')}" for channel, count in counts.items())
+    return f": {', '.join(shown)}" if counts else ""
 
 
 def round_of(path: Sequence[Way], again_from: int | None) -> str:
@@ -36,11 +36,11 @@ def round_of(path: Sequence[Way], again_from: int | None) -> str:
 
 
 def of_time(ms: int) -> str:
-    """`9 days 2 hours`, `30 minutes`: a length of time in words, its two largest units."""
+    """`9 days 2 hours`, `30 minutes`: a length of time in words, its two largest units; `at once` for none."""
     parts = []
     rest = ms // 1000
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
         number, rest = divmod(rest, size)
         if number:
             parts.append(f"{number:,} {unit}{'' if number == 1 else 's'}")
-    return " ".join(parts[:2]) or "no time"
+    return " ".join(parts[:2]) or "at once"

@@ -106,7 +106,8 @@ def hold(ways, proofs, travels):
 
 def sends_after_blocks(ways, visits):
     """Elements that were come to although the journey had blocked their channel for all senders."""
-    blocked, found = set(), []
+    blocked: set[tuple[str, str]] = set()
+    found = []
     for visit in visits:
         element = ways.element(visit.element)
         kind = ways.flow.nodes[visit.element].type
@@ -117,8 +118,8 @@ def sends_after_blocks(ways, visits):
             entries = {(channel, element.covers) for channel in named}
             blocked = blocked | entries if kind.startswith("add") else blocked - entries
         if kind == "wait_for_event" and element.event == "opted_out" and visit.exit == "happened" and element.message:
-            named = {ways.element(name).sends for name in element.message}
-            blocked |= {(channel, "itself") for channel in named if len(named) == 1}
+            channels = {ways.element(name).sends for name in element.message}
+            blocked |= {(channel, "itself") for channel in channels if len(channels) == 1}
         if kind.startswith("remove"):  # whatever made the entry, it may be off again
             blocked -= {(channel, "itself") for channel in SENDERS}
     return found
