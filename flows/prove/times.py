@@ -19,7 +19,7 @@ def prove_time(ways: Ways) -> Proof:
     least = soonest(ways, _shortest)
     counted = (A_DAY, NOT_HELD)
     figures = {"shortest_ms": least, "longest_ms": None}
-    ends = "No journey ends by itself." if least is None else f"The soonest is {of_time(least)}."
+    ends = "No journey ends by itself." if least is None else f"It ends {of_time(least)} at the soonest."
     if ways.loops:
         knot = ways.loops[0]
         first = next(name for name in ways.elements if name in knot)

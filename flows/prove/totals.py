@@ -26,7 +26,8 @@ def prove_total(ways: Ways) -> Proof:
     shown = stops(ways, path, numbered(path, every))
     counted = (again(ways.flow),)
     if count is None:
-        says = f"There is no most in all{of_channels(counts)}. A journey may go {round_of(path, again_from)} and send again."
+        goes = f"A journey may go {round_of(path, again_from)} and send again"
+        says = f"There is no most in all{of_channels(counts)}. {goes}."
         return Proof("all", "fails", says, figures, shown, again_from, counted)
     says = f"In all, a journey sends {messages(count)} at most{of_channels(counts)}."
     return Proof("all", "holds", says, figures, shown, None, counted)
