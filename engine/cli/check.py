@@ -252,10 +252,6 @@ def _save(proved: list[Proved], file: Path) -> None:
     from tactful.engine.cli import prove
     from tactful.engine.cli.screen import count, note
 
-    if len(proved) != 1:
-        raise wrong_use(
-            "counter-examples are saved of one flow at a time", "name its file: `tactful check FILE --prove`"
-        )
     if not proved[0].runs:
         note(f"{file} is not written: a flow with errors does not run, not even in a scenario")
         return

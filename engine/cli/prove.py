@@ -101,10 +101,10 @@ def show(proved: Sequence[Proved]) -> None:
             console.print(Padding(_sentence(proof), (0, 0, 0, 2), expand=False))
             if proof.verdict != "holds" and proof.path:
                 console.print(Padding(_path(proof), (1, 0, 1, 4), expand=False))
-        counted = dict.fromkeys(said for proof in each.proofs for said in proof.counted)
-        if counted:
-            said = "; ".join(["every exit may be taken, whatever conditions say", *counted])
-            console.print(Padding(Text(f"Counted so: {said}.", "dim"), (1, 0, 0, 2), expand=False))
+    counted = dict.fromkeys(said for each in proved for proof in each.proofs for said in proof.counted)
+    if counted:
+        said = f"Counted so: {'; '.join(counted)}. Times on a path are the soonest."
+        console.print(Padding(Text(said, "dim"), (1, 0, 0, 2), expand=False))
 
 
 def _sentence(proof: Proof) -> RenderableType:

@@ -85,7 +85,8 @@ def counter_example(
     with World(START, time_zone="UTC", project=project, elements=elements) as world:
         trip = _Trip(world, flow, proof.path)
         steps, missing = trip.go(contact)
-    return CounterExample(f"{proof.word}: {proof.says}", contact, tuple(steps), missing or torn)
+    first, *_ = proof.says.split(". ")
+    return CounterExample(f"{proof.word}: {first.rstrip('.')}", contact, tuple(steps), missing or torn)
 
 
 # --- Who goes --------------------------------------------------------------------------------------
@@ -267,10 +268,13 @@ class _Trip:
 
 
 def _exactly(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    parts = ((hours, "hour"), (minutes, "minute"), (rest, "second"))
-    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number)
+    """A duration as people write it; the contact is in UTC, where a day is 24 hours."""
+    parts = []
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(f"{number} {unit}{'' if number == 1 else 's'}")
+    return " ".join(parts)
 
 
 def _flow_style(value: Any) -> str:

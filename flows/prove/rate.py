@@ -15,7 +15,7 @@ from tactful.flows.prove.proof import Proof
 from tactful.flows.prove.soonest import Arrivals, Passed, Soonest, State, soonest
 from tactful.flows.prove.walk import numbered, stops
 from tactful.flows.prove.ways import Way, Ways, route
-from tactful.flows.prove.wording import A_DAY, HELD, messages, of_channels, round_of
+from tactful.flows.prove.wording import COUNTED, messages, of_channels, round_of
 
 MOST = 100
 """Beyond so many messages a day nobody wants to know how many."""
@@ -31,10 +31,10 @@ def prove_rate(ways: Ways) -> Proof:
     for channel in ways.channels if len(every) > 1 else ():
         counts[channel] = soonest(ways, partial(_most, channels=frozenset({channel}))).count
     figures = {"day": found.count, **{f"day_{channel}": count for channel, count in counts.items()}}
-    shown, counted = stops(ways, found.path, numbered(found.path, every)), (A_DAY, HELD)
+    shown = stops(ways, found.path, numbered(found.path, every))
     if found.count is not None:
         says = f"Within any 24 hours, a journey sends {messages(found.count)} at most{of_channels(counts)}."
-        return Proof("day", "holds", says, figures, shown, None, counted)
+        return Proof("day", "holds", says, figures, shown, None, COUNTED)
     if found.round_at is None:
         says = (
             f"A journey may send more than {MOST} messages within 24 hours{of_channels(counts, f'more than {MOST}')}."
@@ -42,7 +42,7 @@ def prove_rate(ways: Ways) -> Proof:
     else:
         way = f"A journey may go {round_of(found.path, found.round_at)} without any time passing, and send each time"
         says = f"There is no most in 24 hours{of_channels(counts)}. {way}."
-    return Proof("day", "fails", says, figures, shown, found.round_at, counted)
+    return Proof("day", "fails", says, figures, shown, found.round_at, COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ def _most(search: Soonest, channels: frozenset[str]) -> _Most:
         return _Most(0, [])  # no way leads to such a send, for all that the graph has one
     leads = search.in_no_time(first)
     in_order = knots({state: [target for _, target in steps] for state, steps in leads.items()})
-    endless = _round_in_no_time(leads, in_order, first, channels)
+    order = {state: number for number, knot in enumerate(in_order) for state in knot}
+    endless = _round_in_no_time(leads, order, first, channels)
     if endless is not None:
         begin, there, round_ = endless
         to_round = [*_to(arrived, *first[begin][1:]), *there]
         return _Most(None, [*to_round, *round_], len(to_round))
 
     # What may follow in the same moment stands behind what it follows, so that each is looked at with all before it.
-    order = {state: number for number, knot in enumerate(in_order) for state in knot}
     paths = [_Path(state, passed, 1, None, way) for state, (passed, _, way) in first.items()]
     heap = [(path.passed.now, order[path.state], -path.sent, number) for number, path in enumerate(paths)]
     heapq.heapify(heap)
@@ -133,16 +133,15 @@ _Leads = Mapping[State, list[tuple[Way, State]]]
 
 
 def _round_in_no_time(
-    leads: _Leads, in_order: list[frozenset[State]], begins: Mapping[State, object], channels: frozenset[str]
+    leads: _Leads, knot_of: Mapping[State, int], begins: Mapping[State, object], channels: frozenset[str]
 ) -> tuple[State, list[Way], list[Way]] | None:
     """A round on which messages are sent while no time passes: the state it is come to from, the way there, and it."""
-    for knot in in_order:
-        for state in knot:
-            for way, target in leads[state]:
-                if way.channel in channels and target in knot:
-                    begin, there = _between(leads, begins, state)
-                    _, back = _between(leads, [target], state)
-                    return begin, there, [way, *back]
+    for state, steps in leads.items():
+        for way, target in steps:
+            if way.channel in channels and knot_of[target] == knot_of[state]:
+                begin, there = _between(leads, begins, state)
+                _, back = _between(leads, [target], state)
+                return begin, there, [way, *back]
     return None
 
 

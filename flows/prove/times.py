@@ -11,39 +11,38 @@ from tactful.flows.prove.proof import Proof, Stop
 from tactful.flows.prove.soonest import Soonest, soonest
 from tactful.flows.prove.walk import stops
 from tactful.flows.prove.ways import SENT, Way, Ways
-from tactful.flows.prove.wording import A_DAY, NOT_HELD, of_time, round_of
+from tactful.flows.prove.wording import COUNTED, after, round_of
 
 
 def prove_time(ways: Ways) -> Proof:
     """Every journey is over after so long."""
     least = soonest(ways, _shortest)
-    counted = (A_DAY, NOT_HELD)
     figures = {"shortest_ms": least, "longest_ms": None}
-    ends = "No journey ends by itself." if least is None else f"It ends {of_time(least)} at the soonest."
+    ends = "None ends by itself." if least is None else f"At the soonest, one ends {after(least)}."
     if ways.loops:
         knot = ways.loops[0]
         first = next(name for name in ways.elements if name in knot)
         there = ways.to_element(first)
         path = [*there, *ways.round_from(first, knot)]
         says = f"There is no longest time: a journey may go {round_of(path, len(there))}. {ends}"
-        return Proof("time", "fails", says, figures, stops(ways, path), len(there), counted)
+        return Proof("time", "fails", says, figures, stops(ways, path), len(there), COUNTED)
     endless = ways.to(lambda way: way.passing.most is None and way.passing.unknown is None)
     if endless:
         waits = endless[-1]
         says = f"There is no longest time: {quoted(waits.element)} waits for ever. {ends}"
         before = stops(ways, endless[:-1])
         stays = Stop(waits.element, None, before[-1].at if before else 0, "waits for ever")
-        return Proof("time", "fails", says, figures, (*before, stays), None, counted)
+        return Proof("time", "fails", says, figures, (*before, stays), None, COUNTED)
     unknown = ways.to(lambda way: way.passing.unknown is not None)
     if unknown:
         way = unknown[-1]
         says = f"How long it takes cannot be known: {quoted(way.element)} {way.passing.unknown}. {ends}"
-        return Proof("time", "unknown", says, figures, stops(ways, unknown), None, counted)
+        return Proof("time", "unknown", says, figures, stops(ways, unknown), None, COUNTED)
     most, path = _longest(ways)
-    says = f"Every journey is over after {of_time(most)} at the latest. {ends}"
+    says = f"Every journey has ended {after(most)} at the latest, {after(least or 0)} at the soonest."
     if most == 0:
-        says = "Every journey is over at once."
-    return Proof("time", "holds", says, {**figures, "longest_ms": most}, stops(ways, path, late=True), None, counted)
+        says = "Every journey ends at once."
+    return Proof("time", "holds", says, {**figures, "longest_ms": most}, stops(ways, path, late=True), None, COUNTED)
 
 
 def _shortest(search: Soonest) -> int | None:

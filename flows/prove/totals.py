@@ -8,7 +8,7 @@ from tactful.flows.model import Flow
 from tactful.flows.prove.proof import Proof
 from tactful.flows.prove.walk import numbered, stops
 from tactful.flows.prove.ways import Way, Ways
-from tactful.flows.prove.wording import messages, of_channels, round_of
+from tactful.flows.prove.wording import COUNTED, messages, of_channels, round_of
 
 
 def prove_total(ways: Ways) -> Proof:
@@ -24,22 +24,22 @@ def prove_total(ways: Ways) -> Proof:
         **{f"all_{channel}": number for channel, number in counts.items()},
     }
     shown = stops(ways, path, numbered(path, every))
-    counted = (again(ways.flow),)
+    again = _again(ways.flow)
     if count is None:
         goes = f"A journey may go {round_of(path, again_from)} and send again"
-        says = f"There is no most in all{of_channels(counts)}. {goes}."
-        return Proof("all", "fails", says, figures, shown, again_from, counted)
-    says = f"In all, a journey sends {messages(count)} at most{of_channels(counts)}."
-    return Proof("all", "holds", says, figures, shown, None, counted)
+        says = f"There is no most in all{of_channels(counts)}. {goes}. {again}"
+        return Proof("all", "fails", says, figures, shown, again_from, COUNTED)
+    says = f"In all, a journey sends {messages(count)} at most{of_channels(counts)}. {again}"
+    return Proof("all", "holds", says, figures, shown, None, COUNTED)
 
 
-def again(flow: Flow) -> str:
+def _again(flow: Flow) -> str:
     """What the figures of one journey mean for a contact."""
     if flow.again == "never":
-        return "a contact is in this flow once (`again: never`)"
+        return "A contact is in this flow once (`again: never`)."
     if flow.again == "always":
-        return "each journey counts by itself: a contact may be in several at once (`again: always`)"
-    return f"each journey counts by itself: a contact may come in again after {flow.again} (`again`)"
+        return "Each journey counts by itself: a contact may be in several at once (`again: always`)."
+    return f"Each journey counts by itself: a contact may come in again after {flow.again} (`again`)."
 
 
 def _most(ways: Ways, channels: frozenset[str]) -> tuple[int | None, list[Way], int | None]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from tactful.flows.problem import quoted
 from tactful.flows.prove.ways import Way
 
-A_DAY = "a day is 24 hours, also where the clocks change"
-HELD = "messages go out at once: one that is held goes out later, and may come nearer to the next"
-NOT_HELD = "messages go out at once: quiet hours, limits and people who read an answer first may hold them"
-EVERY_EXIT = "every exit may be taken, whatever the conditions say"
+COUNTED = (
+    "every exit may be taken, whatever conditions say",
+    "a day is 24 hours, also where the clocks change",
+    "messages go out at once: one that is held takes longer, and comes nearer to the next",
+)
+"""What all figures rest on."""
 
 _SHOWN = 6
 
@@ -35,12 +37,12 @@ def round_of(path: Sequence[Way], again_from: int | None) -> str:
     return f"round {' → '.join([*shown, quoted(names[0])])}"
 
 
-def of_time(ms: int) -> str:
-    """`9 days 2 hours`, `30 minutes`: a length of time in words, its two largest units; `at once` for none."""
+def after(ms: int) -> str:
+    """`after 9 days 2 hours`: a length of time in words, its two largest units; `at once` for none."""
     parts = []
     rest = ms // 1000
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
         number, rest = divmod(rest, size)
         if number:
             parts.append(f"{number:,} {unit}{'' if number == 1 else 's'}")
-    return " ".join(parts[:2]) or "at once"
+    return f"after {' '.join(parts[:2])}" if parts else "at once"
