@@ -26,6 +26,7 @@ from tactful.flows.model import Flow
 from tactful.flows.prove import Proof, Stop
 
 _IDS_TRIED = 10_000
+_TIMES_TRIED = 3  # a message that is held is looked at more than once
 _SAMPLES: Mapping[str, Any] = {"text": "Ana", "number": 1, "boolean": True, "date": "1990-06-15", "list": ["tea"]}
 _EMAIL, _PHONE = "ana@example.com", "+447700900123"  # a number set aside for fiction
 _WORDS = {event: word for word, event in REPORTED.items()}
@@ -169,8 +170,12 @@ class _Trip:
             data = dict.fromkeys(_named(self._flow, self._path, "entry"), "something")
             world.enter_all(self._flow.id, [self._who], data)
             self._note("enter", data)
+            tried = 0
             while (at := self._gone()) < len(self._path) and self._path[at].exit is not None:
                 self._act(self._path[at], at)
+                tried = 0 if self._gone() > at else tried + 1
+                if tried > _TIMES_TRIED:
+                    raise _Cannot(f"`{self._path[at].element}` does not leave by `{self._path[at].exit}` in time")
         except _Cannot as cannot:
             return self._steps, str(cannot)
         self._steps.append(_Step("path", world.journey().path))
