@@ -95,16 +95,18 @@ def show(proved: Sequence[Proved]) -> None:
     from tactful.engine.cli.screen import out
 
     console = out()
+    apart = True  # whether a line must part what comes next from what stands above
     for each in proved:
         console.print(Text.assemble("\n", (each.flow.id, "head"), ("  " + str(each.file), "dim"), "\n"))
         for proof in each.proofs:
             console.print(Padding(_sentence(proof), (0, 0, 0, 2), expand=False))
-            if proof.verdict != "holds" and proof.path:
+            apart = proof.verdict == "holds" or not proof.path
+            if not apart:
                 console.print(Padding(_path(proof), (1, 0, 1, 4), expand=False))
     counted = dict.fromkeys(said for each in proved for proof in each.proofs for said in proof.counted)
     if counted:
         said = f"Counted so: {'; '.join(counted)}. Times on a path are the soonest."
-        console.print(Padding(Text(said, "dim"), (1, 0, 0, 2), expand=False))
+        console.print(Padding(Text(said, "dim"), (int(apart), 0, 0, 2), expand=False))
 
 
 def _sentence(proof: Proof) -> RenderableType:
