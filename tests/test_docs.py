@@ -164,6 +164,19 @@ def test_the_mistake_shown_is_what_comes(tmp_path, monkeypatch):
     assert [problem.render() for problem in load_file(flow, catalogue()).problems] == [shown.text.rstrip()]
 
 
+def test_the_proofs_shown_are_what_comes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (flow,) = [block for block in blocks("yaml") if block.text.startswith("flow: monday-letter\n")]
+    (shown,) = [block for block in blocks("text") if block.text.startswith("monday-letter ")]
+    Path("flow.yaml").write_text(flow.text, encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["check", "flow.yaml", "--prove"])
+    assert left.value.code == 1
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[lines.index("monday-letter  flow.yaml") :] == shown.text.splitlines()
+
+
 def test_the_flow_of_the_readme_is_the_one_in_the_examples():
     (shown,) = [block for block in blocks("yaml") if block.page.name == "README.md" and block.page.parent == ROOT
                 and "elements" in data_of(block)]  # fmt: skip
