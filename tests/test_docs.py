@@ -193,10 +193,8 @@ def test_python_runs(block, monkeypatch):
     exec(compile(block.text, str(block), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 — our own pages
 
 
-@every_block("python")
+@pytest.mark.parametrize("block", [each for each in blocks("python") if "def test_" in each.text], ids=str)
 def test_tests_that_are_shown_pass(block, tmp_path):
-    if "def test_" not in block.text:
-        pytest.skip("there is no test in it")
     shop = shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=LEFT_BEHIND)
     (shop / "win-back" / "test_shown.py").write_text(block.text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"]

@@ -16,7 +16,7 @@ def migrate(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Move a project to the database its file names now, with everything in it.
+    """Move a project to another database, with everything in it.
 
     Stop the daemon, name the new database in `tactful.yaml` (`database: {env: DATABASE_URL}`), and say here where it
     was. The old database stays as it is. All of it arrives, or nothing.
