@@ -27,7 +27,8 @@ _USUAL_AFTER = {
 # Which of sixteen draws decides what. Clicks have their own moment, but those who click are among those who open.
 _FAILS, _BOUNCES, _ARRIVES, _OPENS, _REPLIES, _SAYS, _OPTS_OUT, _COMPLAINS = range(8)
 
-_CROWD, _MESSAGE, _FOLLOWS, _OWN, _ENTRY = range(5)  # what draws are for
+CROWD, MESSAGE, FOLLOWS, OWN, ENTRY = range(5)
+"""What draws are for."""
 
 
 class _Habit:
@@ -110,7 +111,7 @@ class Drawing:
         """Plan what a contact does with a message they get now; False where the provider refuses it."""
         habit = self._habit(message.spot, message.sending)
         journey, step = message.journey.number, message.step
-        draws = numbers(self.seed, _MESSAGE, life.contact.number, journey, step)
+        draws = numbers(self.seed, MESSAGE, life.contact.number, journey, step)
         if draws[_FAILS] < habit.fails:
             return False
         key = MessageKey(journey, step)
@@ -137,7 +138,7 @@ class Drawing:
         if draws[_COMPLAINS] < habit.complains:
             self._plan(life, habit, 6, life.now + habit.after[6](draws[14]), key)
         for at, own in enumerate(habit.follows):
-            draws = numbers(self.seed, _FOLLOWS, life.contact.number, journey, step, at)
+            draws = numbers(self.seed, FOLLOWS, life.contact.number, journey, step, at)
             self._own_event(life, own, draws, life.now)
         return True
 
@@ -182,7 +183,7 @@ class Drawing:
             data, again, at, number = tuple(coming.data.items()), coming.again, came_at, 0
             next_after = None if again is None else after(span_of(again))
             while at <= life.until:
-                draws = numbers(self.seed, _ENTRY, who, number)
+                draws = numbers(self.seed, ENTRY, who, number)
                 life.tally.own_events[entry] += 1
                 life.plan(at, (entry, _drawn(data, draws, 1), None))
                 if next_after is None:
@@ -190,7 +191,7 @@ class Drawing:
                 at += next_after(draws[0])
                 number += 1
         for number, own in enumerate(self._own):
-            self._own_event(life, own, numbers(self.seed, _OWN, who, number), came_at)
+            self._own_event(life, own, numbers(self.seed, OWN, who, number), came_at)
 
     # --- answers
 

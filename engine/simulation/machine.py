@@ -51,7 +51,7 @@ from tactful.flows.model import ByEvent, BySchedule, BySegment, Flow, Node, Stop
 if TYPE_CHECKING:
     from tactful.engine.simulation.life import Life, Passage
 
-MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
+MINUTE, QUARTER, HOUR, DAY = 60_000, 900_000, 3_600_000, 86_400_000
 NEVER = 1 << 62
 """Later than anything."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tactful.elements.contract import Instant
 from tactful.engine.simulation.machine import HOUR, KINDS, MINUTE, Machine
+
+if TYPE_CHECKING:
+    from tactful.engine.simulation.life import Life
 
 STOPPED, FAILED = "(stopped)", "(failed)"
 """The exits of those taken out: by a rule of `stop_when`, or because they lost their way."""
@@ -64,6 +67,15 @@ class Tally:
         self.taken[spot, how] += 1
         if how == FAILED:
             self.failed += 1
+
+    def end(self, life: Life) -> None:
+        """A contact's life is over: where they still stand, and whether they may be written to."""
+        self.contacts += 1
+        for journey in life.finish():
+            if journey.spot is not None:
+                self.standing[journey.spot.number] += 1
+        if life.blocks:
+            self.opted_out += 1
 
     @property
     def visits(self) -> int:

@@ -142,6 +142,6 @@ def test_random_flows(data, seed, limits, with_project):
 
 @pytest.mark.full
 @given(flow_data(), st.integers(0, 2**32), LIMITS, st.booleans())
-@settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_many_random_flows(data, seed, limits, with_project):
     hold(data, seed, limits, 6, with_project)
