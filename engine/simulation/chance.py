@@ -16,13 +16,14 @@ from typing import Any
 ONE = 1 << 32
 """A draw is a whole number from 0 up to this."""
 
+_question = Struct("<6q").pack
 _numbers = Struct("<16I").unpack
-_LOG_TWO = log(2)
+_LOG_TWO, _LOG_ONE = log(2), log(ONE)
 
 
-def numbers(*of: int) -> Sequence[int]:
-    """Sixteen draws, for what is named by some numbers."""
-    drawn: Sequence[int] = _numbers(blake2b(repr(of).encode()).digest())
+def numbers(seed: int, what: int, who: int, which: int = 0, step: int = 0, more: int = 0) -> Sequence[int]:
+    """Sixteen draws, for what is named by these numbers."""
+    drawn: Sequence[int] = _numbers(blake2b(_question(seed, what, who, which, step, more)).digest())
     return drawn
 
 
@@ -35,7 +36,12 @@ def after(median: int) -> Callable[[int], int]:
     """From a draw, how long somebody takes (in ms, 1 or more): half of them take no longer than the median, a few take
     many times that, as waiting times do (an exponential distribution)."""
     mean = median / _LOG_TWO
-    return lambda draw: 1 + int(-log((draw + 0.5) / ONE) * mean)
+    return lambda draw: 1 + int((_LOG_ONE - log(draw + 0.5)) * mean)
+
+
+def longest(median: int) -> int:
+    """The longest that `after` ever says."""
+    return after(median)(0)
 
 
 class Choice:

@@ -15,7 +15,7 @@ from tactful.engine.optout.packs import pack
 from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.simulation.behaviour import Answers, Doing, Drawn, OwnDoing, Rates
-from tactful.engine.simulation.chance import Choice, after, below, numbers
+from tactful.engine.simulation.chance import Choice, after, below, longest, numbers
 from tactful.engine.simulation.life import OPT_OUT, REPLY, Life, Waiting
 from tactful.engine.simulation.machine import HOUR, KINDS, Machine, Sending, Spot
 
@@ -34,8 +34,8 @@ CROWD, MESSAGE, FOLLOWS, OWN, ENTRY = range(5)
 class _Habit:
     """What is done with the messages of one element."""
 
-    __slots__ = ("after", "arrives", "bounces", "clicks", "complains", "fails", "follows", "heard", "index", "opens",
-                 "opts_out", "replies", "says")  # fmt: skip
+    __slots__ = ("after", "arrives", "bounces", "clicks", "complains", "fails", "follows", "heard", "index", "longest",
+                 "opens", "opts_out", "replies", "says")  # fmt: skip
 
     def __init__(self, answers: Answers, channel: str, index: int, listens: frozenset[str] | None) -> None:
         can = CHANNELS[channel].reports
@@ -52,7 +52,9 @@ class _Habit:
         self.heard = tuple(listens is None or kind in listens for kind in KINDS)
         doings = (answers.bounces, answers.delivered, answers.opens, answers.clicks, answers.replies, answers.opts_out,
                   answers.complains)  # fmt: skip
-        self.after = tuple(_after(doing, kind) for doing, kind in zip(doings, KINDS, strict=True))
+        medians = [_median(doing, kind) for doing, kind in zip(doings, KINDS, strict=True)]
+        self.after = tuple(after(median) for median in medians)
+        self.longest = tuple(0 if heard else longest(median) for median, heard in zip(medians, self.heard, strict=True))
         self.follows = [_Own(name, doing, listens) for name, doing in answers.events.items()]
 
 
@@ -78,9 +80,9 @@ def _bound(doing: Doing | None, possible: bool) -> int:
     return below(doing.share) if doing is not None and possible else 0
 
 
-def _after(doing: Doing | None, kind: str) -> Callable[[int], int]:
+def _median(doing: Doing | None, kind: str) -> int:
     span = doing.after if doing is not None and doing.after is not None else Duration.parse(_USUAL_AFTER[kind])
-    return after(span_of(span))
+    return span_of(span)
 
 
 class Drawing:
@@ -103,31 +105,33 @@ class Drawing:
         self._books: dict[str, Rulebook] = {}
         self._decided: dict[tuple[str, str, bool], Decision] = {}
         self._habits: dict[tuple[int, str], _Habit] = {}
+        self._entry_data = tuple(rates.entry.data.items())
+        self._again = None if rates.entry.again is None else after(span_of(rates.entry.again))
         self._own = [_Own(name, doing, machine.listens) for name, doing in rates.events.items()]
 
     # --- what follows from a message
 
     def answers(self, life: Life, message: Waiting) -> bool:
         """Plan what a contact does with a message they get now; False where the provider refuses it."""
-        habit = self._habit(message.spot, message.sending)
+        spot, sending = message.spot, message.sending
+        habit = self._habits.get((spot.number, sending.channel)) or self._habit(spot, sending)
         journey, step = message.journey.number, message.step
         draws = numbers(self.seed, MESSAGE, life.contact.number, journey, step)
         if draws[_FAILS] < habit.fails:
             return False
         key = MessageKey(journey, step)
         if draws[_BOUNCES] < habit.bounces:
-            self._plan(life, habit, 0, life.now + habit.after[0](draws[8]), key)
+            _plan(life, habit, 0, life.now, draws, key)
             return True
         if draws[_ARRIVES] >= habit.arrives:
             return True
-        self._plan(life, habit, 1, life.now + habit.after[1](draws[9]), key)
+        _plan(life, habit, 1, life.now, draws, key)
         opens = draws[_OPENS]
         if opens < habit.opens or opens < habit.clicks:
-            opened = life.now + habit.after[2](draws[10])
             if habit.opens:
-                self._plan(life, habit, 2, opened, key)
+                _plan(life, habit, 2, life.now, draws, key)
             if opens < habit.clicks:
-                self._plan(life, habit, 3, opened + habit.after[3](draws[11]), key)
+                _plan(life, habit, 3, life.now + habit.after[2](draws[10]), draws, key)
         if draws[_REPLIES] < habit.replies:
             self._reply(life, habit, message, life.now + habit.after[4](draws[12]), draws[_SAYS], key)
         if draws[_OPTS_OUT] < habit.opts_out:
@@ -136,25 +140,17 @@ class Drawing:
                 life.tally.happened[habit.index + 5] += 1
                 life.plan(at, (OPT_OUT, None, (key, message.sending)))
         if draws[_COMPLAINS] < habit.complains:
-            self._plan(life, habit, 6, life.now + habit.after[6](draws[14]), key)
+            _plan(life, habit, 6, life.now, draws, key)
         for at, own in enumerate(habit.follows):
             draws = numbers(self.seed, FOLLOWS, life.contact.number, journey, step, at)
             self._own_event(life, own, draws, life.now)
         return True
 
     def _habit(self, spot: Spot, sending: Sending) -> _Habit:
-        habit = self._habits.get((spot.number, sending.channel))
-        if habit is None:
-            answers = self.rates.of(spot.id, sending.channel)
-            habit = _Habit(answers, sending.channel, spot.number * len(KINDS), self.machine.listens)
-            self._habits[spot.number, sending.channel] = habit
+        answers = self.rates.of(spot.id, sending.channel)
+        habit = _Habit(answers, sending.channel, spot.number * len(KINDS), self.machine.listens)
+        self._habits[spot.number, sending.channel] = habit
         return habit
-
-    def _plan(self, life: Life, habit: _Habit, kind: int, at: Instant, key: MessageKey) -> None:
-        if at <= life.until:
-            life.tally.happened[habit.index + kind] += 1
-            if habit.heard[kind]:
-                life.plan(at, (KINDS[kind], NOTHING, key))
 
     def _reply(
         self, life: Life, habit: _Habit, message: Waiting, at: Instant, draw: int, key: MessageKey
@@ -178,12 +174,10 @@ class Drawing:
     def begin(self, life: Life, came_at: Instant, entry: str | None) -> None:
         """Plan what a contact does by themselves, who comes at a moment: `entry` is the event that brings them in."""
         who = life.contact.number
-        coming = self.rates.entry
         if entry is not None:
-            data, again, at, number = tuple(coming.data.items()), coming.again, came_at, 0
-            next_after = None if again is None else after(span_of(again))
+            data, next_after, at, number = self._entry_data, self._again, came_at, 0
             while at <= life.until:
-                draws = numbers(self.seed, ENTRY, who, number)
+                draws = numbers(self.seed, ENTRY, who, number) if data or next_after else ()
                 life.tally.own_events[entry] += 1
                 life.plan(at, (entry, _drawn(data, draws, 1), None))
                 if next_after is None:
@@ -242,6 +236,19 @@ class Drawing:
             if len(self._decided) < 10_000:
                 self._decided[sender, text, blocked] = known
         return known
+
+
+def _plan(life: Life, habit: _Habit, kind: int, since: Instant, draws: Sequence[int], key: MessageKey) -> None:
+    """An event of a message. Where nobody waits for it, and it surely comes in time, its moment does not matter."""
+    longest = habit.longest[kind]
+    if longest and life.until - since >= longest:
+        life.tally.happened[habit.index + kind] += 1
+        return
+    at = since + habit.after[kind](draws[8 + kind])
+    if at <= life.until:
+        life.tally.happened[habit.index + kind] += 1
+        if habit.heard[kind]:
+            life.plan(at, (KINDS[kind], NOTHING, key))
 
 
 def _drawn(data: Sequence[tuple[str, Drawn]], draws: Sequence[int], first: int) -> Mapping[str, Any]:

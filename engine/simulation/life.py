@@ -35,7 +35,7 @@ from tactful.elements.contract import (
     Visit,
 )
 from tactful.elements.options.condition import Condition
-from tactful.engine.addresses import destination_of
+from tactful.engine.addresses import address_of, destination_of
 from tactful.engine.interpreter import LONGEST_WALK, ElementError, updated, zone_of
 from tactful.engine.optout.do_not_contact import resolve
 from tactful.engine.rules import permission
@@ -328,9 +328,12 @@ class Life:
         """Let everything happen that is due now."""
         now = self.now
         while True:
-            if any(journey.due_at <= now for journey in self._running):
-                self._fire()
-                self._follow_changes()
+            for journey in self._running:
+                if journey.due_at <= now:
+                    self._fire()
+                    if self._changed:
+                        self._follow_changes()
+                    break
             if self._machine.has_routine and self._routine():
                 continue
             if not self._outbox or not self._deliver():
@@ -638,18 +641,17 @@ class Life:
     def _verdict(self, message: Waiting) -> str | None:
         """`sent` where it may go, the state it comes to where it never may; None where it was held."""
         sending, now, machine = message.sending, self.now, self._machine
-        to = destination_of(self.contact, sending.channel)
         settings = machine.flow.settings
-        marketing = sending.purpose == "marketing"
         if (
-            to is not None
-            and not self._blocks
+            not self._blocks
             and not self._reviews
             and (message.expires_at is None or now < message.expires_at)
-            and not (marketing and any(len(self._sent_at) >= limit.messages for limit in machine.limits))
+            and (len(self._sent_at) < machine.fewest or sending.purpose != "marketing")
             and (settings.quiet_hours is None or machine.is_awake(now, self.zone))
+            and address_of(self.contact, sending.channel) is not None
         ):
             return "sent"
+        to = destination_of(self.contact, sending.channel)
         request = Request(sending.channel, sending.sender, to, sending.purpose, message.expires_at)
         verdict = permission.permission(
             request, [each for each in self._blocks if each.destination == to], self._sent_at, settings.quiet_hours,

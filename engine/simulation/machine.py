@@ -129,6 +129,7 @@ class Machine:
         self.until = until
         self.link_level = link_level
         self.limits = tuple(limits)
+        self.fewest = min((limit.messages for limit in limits), default=NEVER)  # with fewer sent, no limit says anything
         self.transactional = flow.id in transactional
         self.spots = {id: Spot(node, number) for number, (id, node) in enumerate(flow.nodes.items())}
         self.exits: list[tuple[str, str]] = []
