@@ -35,6 +35,7 @@ from tactful.engine.cli.picture import draw
 from tactful.engine.cli.preview import preview, send_test
 from tactful.engine.cli.scenarios import test
 from tactful.engine.cli.serve import halt, resume_sending, serve
+from tactful.engine.cli.simulate import simulate
 from tactful.engine.cli.start import init
 from tactful.engine.cli.status import status
 
@@ -42,7 +43,7 @@ __all__ = ["app", "main"]
 
 COMMANDS: tuple[tuple[str, tuple[Callable[..., Any] | typer.Typer, ...]], ...] = (
     (START, (demo, init)),
-    (WRITE, (check, test, preview, send_test, draw, elements, schema)),
+    (WRITE, (check, test, simulate, preview, send_test, draw, elements, schema)),
     (RUN, (publish, serve, pause, resume, stop, halt, resume_sending)),
     (CONTACTS, (contacts_import.app, enter, leave, event)),
     (DO_NOT_CONTACT, (dnc.app, inbound, review.app)),

@@ -45,7 +45,7 @@ def contacts(
     from tactful.engine.cli.screen import print_json
     from tactful.engine.contacts import Put
 
-    kind = _kind(file)
+    kind = kind_of_file(file)
     opened = the_project(project)
     with file.open("rb") as source:
         reading = _Reading(file, source, kind, opened, quiet=as_json)
@@ -64,7 +64,7 @@ def contacts(
     raise typer.Exit(PROBLEMS if reading.bad else FINE)
 
 
-def _kind(file: Path) -> str:
+def kind_of_file(file: Path) -> str:
     from tactful.engine.cli.trouble import wrong_use
 
     if not file.exists():

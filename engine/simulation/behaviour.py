@@ -36,7 +36,8 @@ def _share(written: object) -> float:
             raise Mistake(f"a share is at most 1: `{written}` is more", hint=f"write `{written}%`", code="bad-share")
     else:
         shown = f"`{written}`" if isinstance(written, str) else kind_of(written)
-        raise Mistake(f"a share is written `35%` or `0.35`, not {shown}", code="bad-share")
+        hint = f"write `{written}%`" if isinstance(written, str) and _NUMBER.fullmatch(written) else None
+        raise Mistake(f"a share is written `35%` or `0.35`, not {shown}", hint=hint, code="bad-share")
     if not 0 <= share <= 1:
         raise Mistake("a share is between 0% and 100%", code="bad-share")
     return share

@@ -1,0 +1,2 @@
+"""stub"""
+def page(reports, guessed): return ""
