@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tactful.engine.project import Project as OpenedProject
     from tactful.engine.simulation.behaviour import Rates
     from tactful.engine.simulation.learning import Learnt
-    from tactful.engine.simulation.report import ElementReport, Figure, Report
+    from tactful.engine.simulation.report import Counted, ElementReport, Figure, Report
     from tactful.engine.simulation.run import Trial
     from tactful.flows.model import Flow
 
@@ -283,7 +283,7 @@ def _table(report: Report) -> Any:
         if not each.arrived.high:
             rows.add_row(Text(plain(each.id), "dim"), Text(each.type, "dim"), Text("0", "dim"), "", "")
             continue
-        rows.add_row(Text(plain(each.id), "name"), Text(each.type, "dim"), _number(each.arrived), _exits(each),
+        rows.add_row(Text(plain(each.id), "name"), Text(each.type, "dim"), f"{each.arrived.middle:,.0f}", _exits(each),
                      _messages(each))  # fmt: skip
     return rows
 
@@ -292,13 +292,12 @@ def _exits(each: ElementReport) -> Text:
     from rich.text import Text
 
     said = Text()
-    ways = [(exit, figure) for exit, figure in each.exits.items() if figure.high]
-    if each.standing.high:
+    ways = [(exit, counted) for exit, counted in each.exits.items() if counted.number.high]
+    if each.standing.number.high:
         ways.append(("(still here)", each.standing))
-    for exit, figure in ways:
-        style = "bad" if exit in ("failed", "suppressed", "(failed)") else ""
+    for exit, counted in ways:
         said.append(", " if said else "")
-        said.append(exit, style).append(f" {_percent(figure, each.arrived.middle)}")
+        said.append(exit, "bad" if exit in ("failed", "suppressed", "(failed)") else "").append(f" {_share(counted)}")
     return said
 
 
@@ -306,9 +305,14 @@ def _messages(each: ElementReport) -> str:
     if each.sent is None or not each.sent.high:
         return ""
     shown = ("opened", "clicked", "replied", "opted_out", "bounced", "complained")
-    said = [f"{kind.replace('_', ' ')} {_percent(each.happened[kind], each.sent.middle)}"
-            for kind in shown if kind in each.happened]  # fmt: skip
-    return ", ".join([f"{_number(each.sent)} sent", *said])
+    said = [f"{kind.replace('_', ' ')} {_share(each.happened[kind])}" for kind in shown if kind in each.happened]
+    return ", ".join([f"{each.sent.middle:,.0f} sent", *said])
+
+
+def _share(counted: Counted) -> str:
+    """The share in the middle: the table is for reading; ranges stand in the JSON and on the page."""
+    share = 100 * counted.share.middle
+    return f"{share:.{0 if share >= 99.95 else 1 if share >= 1 else 2}f} %"
 
 
 def _compare(one: Report, other: Report) -> None:

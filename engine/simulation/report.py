@@ -38,20 +38,27 @@ class Figure(NamedTuple):
 NONE = Figure(0, 0, 0)
 
 
+class Counted(NamedTuple):
+    """How many, and what share of a whole."""
+
+    number: Figure
+    share: Figure
+
+
 @dataclass(frozen=True, slots=True)
 class ElementReport:
-    """An element: how many came, by which exits they left, how many stand there at the end; of a send, the messages that
-    went out and what happened with them."""
+    """An element: how many came, and by which exits they left or that they stand there at the end (shares are of those
+    who came); of a send, the messages that went out and what happened with them (shares are of those)."""
 
     id: str
     type: str
     summary: str
     arrived: Figure
-    exits: Mapping[str, Figure]
+    exits: Mapping[str, Counted]
     leads_to: Mapping[str, str]
-    standing: Figure
+    standing: Counted
     sent: Figure | None
-    happened: Mapping[str, Figure]
+    happened: Mapping[str, Counted]
     cost: Figure
 
 
@@ -93,10 +100,10 @@ class Report:
                     "element": each.id,
                     "type": each.type,
                     "arrived": each.arrived.as_json(),
-                    "exits": _json(each.exits),
-                    "standing": each.standing.as_json(),
+                    "exits": {exit: counted.number.as_json() for exit, counted in each.exits.items()},
+                    "standing": each.standing.number.as_json(),
                     "sent": None if each.sent is None else each.sent.as_json(),
-                    "happened": _json(each.happened),
+                    "happened": {kind: counted.number.as_json() for kind, counted in each.happened.items()},
                     "cost": each.cost.as_json(),
                 }
                 for each in self.elements
@@ -172,30 +179,36 @@ def _through(tallies: Sequence[Tally], days: int) -> Iterable[Figure]:
 def _elements(
     machine: Machine, prices: Sequence[float], tallies: Sequence[Tally], over: Callable[[Callable[[Tally], float]], Figure]
 ) -> Iterable[ElementReport]:
+    def counted(part: Callable[[Tally], float], whole: Callable[[Tally], float]) -> Counted:
+        return Counted(over(part), over(lambda tally: part(tally) / (whole(tally) or 1)))
+
     for at, spot in enumerate(machine.spots.values()):
-        exits = {
-            exit: over(lambda tally, number=number: tally.left[number])  # type: ignore[misc]
-            for exit, (number, _) in spot.exits.items()
-        }
-        for how in (STOPPED, FAILED):
-            taken = over(lambda tally, at=at, how=how: tally.taken[at, how])  # type: ignore[misc]
-            if taken.high:
-                exits[how] = taken
-        happened = {
-            kind: over(lambda tally, number=at * len(KINDS) + k: tally.happened[number])  # type: ignore[misc]
-            for k, kind in enumerate(KINDS)
-        }
-        sends = spot.node.element.sends is not None
+        arrived, sent = _at("arrived", at), _at("sent_by", at)
+        exits = {exit: counted(_at("left", number), arrived) for exit, (number, _) in spot.exits.items()}
+        exits |= {how: counted(_taken(at, how), arrived) for how in (STOPPED, FAILED)}
+        happened = {kind: counted(_at("happened", at * len(KINDS) + k), sent) for k, kind in enumerate(KINDS)}
+        sends = over(sent) if spot.node.element.sends is not None else None
         price = prices[at]
         yield ElementReport(
-            spot.id, spot.node.type, spot.node.element.summary(),
-            over(lambda tally, at=at: tally.arrived[at]),  # type: ignore[misc]
-            exits, dict(spot.node.exits),
-            over(lambda tally, at=at: tally.standing[at]),  # type: ignore[misc]
-            over(lambda tally, at=at: tally.sent_by[at]) if sends else None,  # type: ignore[misc]
-            {kind: each for kind, each in happened.items() if each.high},
-            over(lambda tally, at=at, price=price: price * tally.sent_by[at]),  # type: ignore[misc]
-        )  # fmt: skip
+            spot.id,
+            spot.node.type,
+            spot.node.element.summary(),
+            over(arrived),
+            {exit: each for exit, each in exits.items() if each.number.high or exit in spot.exits},
+            dict(spot.node.exits),
+            counted(_at("standing", at), arrived),
+            sends,
+            {kind: each for kind, each in happened.items() if each.number.high},
+            NONE if sends is None else Figure(*(price * number for number in sends)),
+        )
+
+
+def _at(counts: str, number: int) -> Callable[[Tally], float]:
+    return lambda tally: getattr(tally, counts)[number]  # type: ignore[no-any-return]
+
+
+def _taken(at: int, how: str) -> Callable[[Tally], float]:
+    return lambda tally: tally.taken[at, how]
 
 
 def _json(figures: Mapping[str, Figure]) -> dict[str, Any]:
