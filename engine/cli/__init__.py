@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tactful.engine.cli import contacts_import, dnc, review
+from tactful.engine.cli.backtest import backtest
 from tactful.engine.cli.catalogue import elements, schema
 from tactful.engine.cli.check import check
 from tactful.engine.cli.demo import demo
@@ -43,7 +44,7 @@ __all__ = ["app", "main"]
 
 COMMANDS: tuple[tuple[str, tuple[Callable[..., Any] | typer.Typer, ...]], ...] = (
     (START, (demo, init)),
-    (WRITE, (check, test, simulate, preview, send_test, draw, elements, schema)),
+    (WRITE, (check, test, simulate, backtest, preview, send_test, draw, elements, schema)),
     (RUN, (publish, serve, pause, resume, stop, halt, resume_sending)),
     (CONTACTS, (contacts_import.app, enter, leave, event)),
     (DO_NOT_CONTACT, (dnc.app, inbound, review.app)),

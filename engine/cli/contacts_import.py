@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tactful.engine.cli.screen import Progress
     from tactful.engine.compose import Engine
     from tactful.engine.contacts import Put
-    from tactful.engine.contacts_file import BadRow, ContactFields, Row
+    from tactful.engine.contacts_file import BadRow, ContactFields, Kind, Row
     from tactful.engine.project import Project as LoadedProject
 
 app = group("Bring contacts in from a file.")
-_KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 @app.command("contacts", cls=Command, rich_help_panel=CONTACTS)
@@ -64,7 +64,8 @@ def contacts(
     raise typer.Exit(PROBLEMS if reading.bad else FINE)
 
 
-def kind_of_file(file: Path) -> str:
+def kind_of_file(file: Path) -> Kind:
+    """What a file of contacts is, by its name. Raises Trouble."""
     from tactful.engine.cli.trouble import wrong_use
 
     if not file.exists():

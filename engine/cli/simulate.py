@@ -28,6 +28,7 @@ BEGINS = "2026-03-02 00:00"
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _SHOWN_DAYS = 60
+_TO = "\u2013"
 
 
 def simulate(
@@ -39,7 +40,8 @@ def simulate(
     ] = None,
     learn: Annotated[bool, typer.Option("--learn", help="Learn what people do from the project's database.")] = False,
     people: Annotated[
-        Path | None, typer.Option("--people", metavar="FILE", help="Who they are: a file as `import contacts` reads it.")
+        Path | None,
+        typer.Option("--people", metavar="FILE", help="Who they are: a file as for `import contacts`."),
     ] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="FLOW", help="Another version, beside it.")
@@ -224,8 +226,8 @@ def _show(report: Report) -> None:
     of_seeds = f"seeds {report.seeds[0]} to {report.seeds[-1]}" if len(report.seeds) > 1 else f"seed {report.seeds[0]}"
     screen.print(
         Text.assemble(
-            (report.flow, "name"), f"  {count(report.contacts, 'contact')}, {count(report.days_long, 'day')} from {begins}, ",
-            f"{of_seeds}", ("  version " + report.version, "dim"),
+            (report.flow, "name"), f"  {count(report.contacts, 'contact')}, ",
+            f"{count(report.days_long, 'day')} from {begins}, {of_seeds}", ("  version " + report.version, "dim"),
         )
     )  # fmt: skip
     screen.print()
@@ -260,11 +262,15 @@ def _lines(report: Report) -> list[tuple[str, Text]]:
         more = "" if len(report.days) <= _SHOWN_DAYS else " …"
         lines.append(("by day", Text(f"{_bars(shown)}{more}  up to {_number(max(report.days, key=_middle))}")))
         lines.append(("by hour", Text(f"{_bars(report.hours)}  0 to 24 h in {report.zone}")))
-    opted = f"{_number(totals['opted_out'])} contacts on the Do Not Contact list ({_percent(totals['opted_out'], report.contacts)})"
+    share = _percent(totals["opted_out"], report.contacts)
+    opted = f"{_number(totals['opted_out'])} contacts on the Do Not Contact list ({share})"
     by = ", ".join(f"{_number(figure)} by {source}" for source, figure in report.blocked_by.items())
     lines.append(("Opt-outs", Text(opted + (f": {by}" if by else ""))))
     if report.goals:
-        goals = (f"{name} {_number(each)} ({_percent(each, totals['entered'].middle)})" for name, each in report.goals.items())
+        goals = (
+            f"{name} {_number(each)} ({_percent(each, totals['entered'].middle)})"
+            for name, each in report.goals.items()
+        )
         lines.append(("Goals", Text(", ".join(goals))))
     if report.took:
         words = {50: "half are through in", 90: "nine in ten in", 99: "99 % in"}
@@ -349,21 +355,25 @@ def _middle(figure: Figure) -> float:
 
 def _number(figure: Figure) -> str:
     low, middle, high = figure
-    return f"{middle:,.0f}" if low == high else f"{middle:,.0f} ({low:,.0f}–{high:,.0f})"
+    return f"{middle:,.0f}" if low == high else f"{middle:,.0f} ({low:,.0f}{_TO}{high:,.0f})"
 
 
 def _money(figure: Figure, currency: str) -> str:
     low, middle, high = figure
-    said = f"{middle:,.2f}" if low == high else f"{middle:,.2f} ({low:,.2f}–{high:,.2f})"
+    said = f"{middle:,.2f}" if low == high else f"{middle:,.2f} ({low:,.2f}{_TO}{high:,.2f})"
     return f"{said} {currency}".strip()
 
 
 def _percent(figure: Figure, of: float) -> str:
     if not of:
-        return "–"
+        return _TO
     low, middle, high = (100 * each / of for each in figure)
     digits = 1 if middle >= 1 or middle == 0 else 2
-    return f"{middle:.{digits}f} %" if figure.low == figure.high else f"{middle:.{digits}f} % ({low:.{digits}f}–{high:.{digits}f})"
+    return (
+        f"{middle:.{digits}f} %"
+        if figure.low == figure.high
+        else f"{middle:.{digits}f} % ({low:.{digits}f}{_TO}{high:.{digits}f})"
+    )
 
 
 def _bars(figures: Sequence[Figure]) -> str:

@@ -1,10 +1,10 @@
 """What a crowd is like and does: the rates file, as models. `rates_file.py` reads them, `learning.py` learns them.
 
-    contacts: {email: 98%, time_zone: {Europe/Zagreb: 70, Europe/London: 30}, attributes: {orders: 0..12}}
-    entry: {over: 2 days, data: {value: 10..150}}
-    events: {purchased: {share: 5%, after: 3 days}}
-    channels: {email: {opens: {share: 40%, after: 2 hours}, opts_out: 0.3%, price: 0.001}}
-    elements: {offer: {opens: 55%}}
+contacts: {email: 98%, time_zone: {Europe/Zagreb: 70, Europe/London: 30}, attributes: {orders: 0..12}}
+entry: {over: 2 days, data: {value: 10..150}}
+events: {purchased: {share: 5%, after: 3 days}}
+channels: {email: {opens: {share: 40%, after: 2 hours}, opts_out: 0.3%, price: 0.001}}
+elements: {offer: {opens: 55%}}
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tactful.elements.contract import NOTHING, Instant, MessageKey
@@ -16,7 +16,7 @@ from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.simulation.behaviour import Answers, Doing, Drawn, OwnDoing, Rates
 from tactful.engine.simulation.chance import Choice, after, below, longest, numbers
-from tactful.engine.simulation.life import OPT_OUT, REPLY, Life, Waiting
+from tactful.engine.simulation.life import DO, OPT_OUT, Life, Waiting
 from tactful.engine.simulation.machine import HOUR, KINDS, Machine, Sending, Spot
 
 _USUAL_AFTER = {
@@ -152,13 +152,11 @@ class Drawing:
         self._habits[spot.number, sending.channel] = habit
         return habit
 
-    def _reply(
-        self, life: Life, habit: _Habit, message: Waiting, at: Instant, draw: int, key: MessageKey
-    ) -> None:
+    def _reply(self, life: Life, habit: _Habit, message: Waiting, at: Instant, draw: int, key: MessageKey) -> None:
         assert habit.says is not None
         if at <= life.until:
             life.tally.happened[habit.index + 4] += 1
-            life.plan(at, (REPLY, self.receive, (habit.says(draw), message.sending, key)))
+            life.plan(at, (DO, self.receive, (habit.says(draw), message.sending, key)))
 
     def _own_event(self, life: Life, own: _Own, draws: Sequence[int], since: Instant) -> None:
         if draws[0] >= own.share:
@@ -210,7 +208,7 @@ class Drawing:
         elif decision.decision == "review":
             until = life.now + REVIEW_HOURS * HOUR
             life.review(to, until)
-            life.plan(until, (REPLY, self._nobody_read_it, (to, *entry, channel, sender, decision.keyword)))
+            life.plan(until, (DO, self._nobody_read_it, (to, *entry, channel, sender, decision.keyword)))
         if decision.decision != "none":
             life.hurry()
         if decision.decision in ("block", "unblock"):

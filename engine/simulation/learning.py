@@ -94,7 +94,9 @@ class _Seen:
             if share < arrived:  # the other shares are of those that arrive
                 for name in ("opens", "clicks", "opts_out", "complains"):
                     if name in found:
-                        found[name] = Doing(share=min(1.0, found[name].share * arrived / share), after=found[name].after)
+                        found[name] = Doing(
+                            share=min(1.0, found[name].share * arrived / share), after=found[name].after
+                        )
         if self.happened["replied"]:
             texts = dict(self.texts.most_common(TEXTS)) or {"…": 1}
             share = min(1.0, self.happened["replied"] / arrived)
@@ -157,8 +159,8 @@ def _own(tx: Connection, flows: Sequence[Flow]) -> tuple[Coming, dict[str, OwnDo
         _gather(carried, [json.loads(entry)[3:] for entry in tx.scalars(newest)])
         entries = tx.scalar(select(func.count()).select_from(JOURNEY).where(JOURNEY.c.flow == number)) or 0
         entry = flow.entry.event if isinstance(flow.entry, ByEvent) else None
-        for name in sorted((Machine(flow, 0, 0).listens or frozenset()) - MESSAGE_EVENTS - {entry}):
-            if name is None or not entries:
+        for name in sorted((Machine(flow, 0, 0).listens or frozenset()) - MESSAGE_EVENTS):
+            if name == entry or not entries:
                 continue
             following = tx.execute(
                 select(func.min(EVENT.c.at) - JOURNEY.c.entered_at, func.min(EVENT.c.data))
@@ -190,7 +192,9 @@ def _people(tx: Connection) -> list[ContactFields]:
     newest = int(tx.scalar(select(func.max(CONTACT.c.id))) or 0)
     every = max(1, newest // SAMPLE)
     rows = tx.execute(
-        select(CONTACT.c.id, CONTACT.c.email, CONTACT.c.phone, CONTACT.c.time_zone, CONTACT.c.attributes, CONTACT.c.tags)
+        select(
+            CONTACT.c.id, CONTACT.c.email, CONTACT.c.phone, CONTACT.c.time_zone, CONTACT.c.attributes, CONTACT.c.tags
+        )
         .where(CONTACT.c.id % every == 0)
         .order_by(CONTACT.c.id)
         .limit(2 * SAMPLE)

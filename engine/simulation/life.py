@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from tactful.engine.simulation.outcome import Tally
 
 
-
 class Passage:
     """A journey: as `interpreter.Journey`, but one that changes. `number` counts the contact's journeys from 1; `spot`
     is None once it ended."""
@@ -120,10 +119,10 @@ class Conduct(Protocol):
 Deed = tuple[str, Any, Any]
 """What happens, its data (or text), and the message it is about (None: an event of the contact's own).
 
-The name is that of an event; or `OPT_OUT` (by the link of a message), `REPLY` (its data is a function that takes it
-in) or `ENTER` (somebody brings the contact in by hand), on which the engine itself acts."""
+The name is that of an event; or `OPT_OUT` (by the link of a message), `ENTER` (somebody brings the contact in), or
+`DO`: its data is a function that is called with the life and the third part."""
 
-REPLY, OPT_OUT, ENTER = "(reply)", "(opt out)", "(enter)"
+DO, OPT_OUT, ENTER = "(do)", "(opt out)", "(enter)"
 
 
 class Life:
@@ -279,12 +278,25 @@ class Life:
         for each in self._outbox:
             each.due_at = 0
 
+    # --- what was before
+
+    def was_here(self, entries: int, last_at: Instant) -> None:
+        """The contact came into the flow so many times before."""
+        self._entries = Entries(entries, last_at)
+
+    def had_marketing(self, at: Instant) -> None:
+        """Another flow sent them a marketing message; never earlier than the one told of before."""
+        self._sent_at.append(at)
+
     # --- living
 
-    def plan(self, at: Instant, deed: Deed) -> None:
-        """Something will happen, not before the next instant."""
-        self._orders += 1
-        heappush(self._coming, (at, self._orders, deed))
+    def plan(self, at: Instant, deed: Deed, order: int | None = None) -> None:
+        """Something will happen, not before the next instant. What happens at one instant does so in the order planned,
+        or, where one is given for all, in that `order`."""
+        if order is None:
+            self._orders += 1
+            order = self._orders
+        heappush(self._coming, (at, order, deed))
 
     def live(self, came_at: Instant) -> None:
         """Become known at a moment and live until the end; what was planned before happens on the way."""
@@ -306,6 +318,9 @@ class Life:
             else:
                 self.now = at
                 self._happens(heappop(coming)[2])
+                while coming and coming[0][0] == at:  # told together: messages go afterwards
+                    self._fire()
+                    self._happens(heappop(coming)[2])
                 self._settle()
 
     def finish(self) -> list[Passage]:
@@ -360,10 +375,10 @@ class Life:
         name, data, about = deed
         if name is OPT_OUT:
             self._opts_out(about)
-        elif name is REPLY:
+        elif name is DO:
             data(self, about)
         elif name is ENTER:
-            self.enter(Event("by_hand", self.now))
+            self.enter(Event("by_hand", self.now, data or NOTHING))
             self._follow_changes()
         else:
             self.happens(name, data, about)

@@ -112,7 +112,7 @@ class Machine:
     """A flow, ready to be walked, and what of the project bears on it.
 
     `listens` are the events that anything of it could take notice of; None: any event, for an own element says only
-    at run time what it awaits.
+    at run time what it awaits. Without `enters`, a schedule or a segment brings nobody in: somebody else does.
     """
 
     def __init__(
@@ -123,13 +123,17 @@ class Machine:
         limits: Sequence[Limit] = (),
         transactional: frozenset[str] = frozenset(),
         link_level: Level = "any_sender",
+        *,
+        enters: bool = True,
     ) -> None:
         self.flow = flow
         self.begins = begins
         self.until = until
         self.link_level = link_level
         self.limits = tuple(limits)
-        self.fewest = min((limit.messages for limit in limits), default=NEVER)  # with fewer sent, no limit says anything
+        self.fewest = min(
+            (limit.messages for limit in limits), default=NEVER
+        )  # with fewer sent, no limit says anything
         self.transactional = flow.id in transactional
         self.spots = {id: Spot(node, number) for number, (id, node) in enumerate(flow.nodes.items())}
         self.exits: list[tuple[str, str]] = []
@@ -144,13 +148,13 @@ class Machine:
             if rule.event is not None:
                 self.stops_on.setdefault(rule.event, []).append(rule)
         self.stops_when = [rule for rule in flow.stop_when if rule.when is not None]
-        self.segment = flow.entry.holds if isinstance(flow.entry, BySegment) else None
+        self.segment = flow.entry.holds if enters and isinstance(flow.entry, BySegment) else None
         conditions = [rule.when for rule in self.stops_when if rule.when is not None]
         conditions += [] if self.segment is None else [self.segment]
         self.changes_with_time = any(condition.uses_time for condition in conditions)
         self.listens = self._listens()
         self.audience = flow.entry.audience if isinstance(flow.entry, BySchedule) else None
-        self._schedule = frozenset(_schedule(flow, begins, until))
+        self._schedule = frozenset(_schedule(flow, begins, until) if enters else ())
         hours = range((begins // HOUR + 1) * HOUR, until + 1, HOUR) if self.changes_with_time else ()
         self._routine = sorted({*self._schedule, *hours})
         self.has_routine = bool(self._routine)
@@ -469,4 +473,3 @@ def asks_the_log(flow: Flow, life: Life, journey: Passage) -> bool:
 
 def _broken(spot: Spot, flow: Flow, what: str) -> ElementError:
     return ElementError(f"flow {flow.id!r}, element {spot.id!r} ({spot.node.type}): {what}")
-

@@ -20,7 +20,8 @@ class Tally:
     """The counts of a crowd, or a part of one. Lists go by the numbers of spots and of exits (see `machine.py`)."""
 
     __slots__ = ("_begins", "arrived", "began", "blocked_by", "contacts", "failed", "finished", "goals", "happened",
-                 "held", "hours", "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken", "took")  # fmt: skip
+                 "held", "hours", "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken",
+                 "took")  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
         spots = len(machine.spots)

@@ -11,14 +11,14 @@ from html import escape
 from tactful.engine.instants import moment, zone_named
 from tactful.engine.simulation.outcome import FAILED, STOPPED
 from tactful.engine.simulation.plots import Series, bars, lines, number
-from tactful.engine.simulation.report import NONE, Counted, ElementReport, Figure, Report
+from tactful.engine.simulation.report import A_DAY, NONE, Counted, ElementReport, Figure, Report
 from tactful.flows.draw.looks import DARK, FONT, LIGHT, Looks
 
-_LETTERS = "AB"
+_LETTERS, _TO = "AB", "\u2013"
 _TONES: Mapping[str, str] = {
     "send_email": "talk", "send_sms": "talk", "send_whatsapp": "talk", "send_push": "talk", "pause": "wait",
-    "wait_for_event": "wait", "wait_for_reply": "wait", "wait_for_change": "wait", "branch": "decide", "split": "decide",
-    "add_to_do_not_contact": "do_not_contact", "goal": "finish",
+    "wait_for_event": "wait", "wait_for_reply": "wait", "wait_for_change": "wait", "branch": "decide",
+    "split": "decide", "add_to_do_not_contact": "do_not_contact", "goal": "finish",
 }  # fmt: skip
 _BAD = frozenset({"failed", "suppressed", FAILED})
 _STRENGTHS = (1.0, 0.62, 0.38, 0.24, 0.16)
@@ -57,13 +57,14 @@ def _head(reports: Sequence[Report], title: str) -> Iterator[str]:
     seeds = f"{len(first.seeds)} seeds" if len(first.seeds) > 1 else f"seed {first.seeds[0]}"
     yield f"<header><p class=kicker>Simulation</p><h1>{escape(title)}</h1>"
     yield (
-        f"<p>{first.contacts:,} contacts, {first.days_long} days from {begins:%A} {begins.day} {begins:%B %Y}, {seeds}. "
-        "Nobody got a message.</p>"
+        f"<p>{first.contacts:,} contacts, {first.days_long} days from {begins:%A} {begins.day} {begins:%B %Y}, "
+        f"{seeds}. Nobody got a message.</p>"
     )
     if len(reports) == 2:
         yield "<p class=legend>"
         for letter, each in zip(_LETTERS, reports, strict=False):
-            yield f'<span><i class="dot {letter}"></i>{letter}: {escape(each.flow)} <small>{each.version}</small></span>'
+            named = f"{letter}: {escape(each.flow)} <small>{each.version}</small>"
+            yield f'<span><i class="dot {letter}"></i>{named}</span>'
         yield "</p>"
     yield "</header>"
 
@@ -86,7 +87,7 @@ def _tiles(reports: Sequence[Report]) -> Iterator[str]:
         tiles.append(("Half are through in", lambda r: r.took[50], _how_long))
     for name, of, said in tiles:
         figures = [of(each) for each in reports]
-        yield f'<div class=tile><p class=name>{escape(name)}</p><div class=values>'
+        yield f"<div class=tile><p class=name>{escape(name)}</p><div class=values>"
         for letter, figure in zip(_LETTERS, figures, strict=False):
             mark = f'<i class="dot {letter}"></i>' if len(figures) == 2 else ""
             yield f"<div><p class=value>{mark}{escape(said(figure.middle))}</p>{_range(figure, said)}</div>"
@@ -170,7 +171,7 @@ def _percent(share: Figure) -> str:
 
     if said(share.low) == said(share.high):
         return f"{said(share.middle)} %"
-    return f"{said(share.middle)} % <small>({said(share.low)}–{said(share.high)})</small>"
+    return f"{said(share.middle)} % <small>({said(share.low)}{_TO}{said(share.high)})</small>"
 
 
 # --- Plots and lists -----------------------------------------------------------------------------
@@ -185,10 +186,10 @@ def _plots(reports: Sequence[Report]) -> Iterator[str]:
     zone = reports[0].zone
     yield _card(
         "By the hour", f"When messages go out, by the clock in {zone}.",
-        bars(series(lambda r: r.hours), lambda hour: str(hour), "o'clock", number),
+        bars(series(lambda r: r.hours), str, "o'clock", number),
     )  # fmt: skip
     if any(each.took for each in reports):
-        plotted = lines(series(lambda r: r.through), min(days, _until_flat(reports)))
+        plotted = lines(series(lambda r: r.through), min(days, _until_flat(reports)), A_DAY)
         yield _card("Time to the end", "Share of all journeys that are through, by days since they began.", plotted)
 
 
@@ -201,8 +202,8 @@ def _until_flat(reports: Sequence[Report]) -> int:
     last = 1
     for each in reports:
         end = each.through[-1].high
-        last = max(last, next(day for day, figure in enumerate(each.through) if figure.high >= end - 0.0005))
-    return last + 1
+        last = max(last, next(at for at, figure in enumerate(each.through) if figure.high >= end - 0.0005))
+    return last // A_DAY + 1
 
 
 def _card(title: str, about: str, content: str) -> str:
@@ -240,13 +241,13 @@ def _list(
 
 
 def _small(figure: Figure) -> str:
-    return "" if figure.low == figure.high else f" <small>({number(figure.low)}–{number(figure.high)})</small>"
+    return "" if figure.low == figure.high else f" <small>({number(figure.low)}{_TO}{number(figure.high)})</small>"
 
 
 def _foot(report: Report, guesses: Sequence[str]) -> Iterator[str]:
     yield "<footer>"
     if len(report.seeds) > 1:
-        yield "<p>Ranges are the lowest and the highest of all seeds; the number before them is the one in the middle.</p>"
+        yield "<p>Ranges are the lowest and the highest of all seeds; before them stands the one in the middle.</p>"
     if guesses:
         yield f"<p>Guessed, for want of a word about it: {escape('; '.join(guesses))}.</p>"
     yield (
@@ -318,7 +319,7 @@ header{display:grid;gap:6px;margin-bottom:8px}
 .ways{list-style:none;padding:0;margin-top:7px;display:flex;flex-wrap:wrap;gap:3px 18px;font-size:12.5px}
 .ways i{display:inline-block;width:9px;height:9px;border-radius:3px;background:var(--tone);margin-right:6px}
 .ways b,td{color:var(--ink);font-weight:600}.messages{margin-left:auto}
-small{font-size:.92em;font-weight:400}
+small{font-size:.92em;font-weight:400}td small{display:block}td{vertical-align:top}
 table{width:100%;border-collapse:collapse;margin-top:12px;font-size:13.5px}
 tr+tr{border-top:1px solid var(--rim)}
 th{text-align:left;font-weight:450;padding:7px 0}td,table tr:first-child th+th{text-align:right;padding:7px 0 7px 16px}

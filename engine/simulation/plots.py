@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from tactful.engine.simulation.report import Figure
 
-WIDTH, HEIGHT = 520, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 4, 8, 24
+WIDTH, HEIGHT = 340, 178
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 6, 8, 22
 
 
 class Series(NamedTuple):
@@ -55,23 +55,23 @@ def bars(series: Sequence[Series], name: Callable[[int], str], unit: str, said: 
                     f'V{_y(figure.high, top):.1f}"/>'
                 )
     every = _every(many)
-    parts += [
-        f'<text x="{_LEFT + (place + 0.5) * step:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{escape(name(place))}</text>'
-        for place in range(0, many, every)
-    ]
+    for place in range(0, many, every):
+        x = _LEFT + (place + 0.5) * step
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="middle">{escape(name(place))}</text>')
     return _svg(parts)
 
 
-def lines(series: Sequence[Series], until: int) -> str:
-    """Shares over days, from 0 to 100 %; with ranges, each with a band from the lowest to the highest."""
+def lines(series: Sequence[Series], until: int, a_day: int) -> str:
+    """Shares over days, from 0 to 100 %, with `a_day` figures for each; with ranges, each has a band from the lowest to
+    the highest."""
     parts = [*_frame([0, 0.25, 0.5, 0.75, 1.0], 1.0, lambda share: f"{100 * share:.0f} %")]
-    step = (WIDTH - _LEFT - _RIGHT) / max(1, until)
+    step = (WIDTH - _LEFT - _RIGHT) / max(1, until) / a_day
 
     def path(values: Sequence[float]) -> str:
-        return " ".join(f"{_LEFT + day * step:.1f},{_y(value, 1.0):.1f}" for day, value in enumerate(values))
+        return " ".join(f"{_LEFT + at * step:.1f},{_y(value, 1.0):.1f}" for at, value in enumerate(values))
 
     for each in series:
-        shown = each.figures[: until + 1]
+        shown = each.figures[: until * a_day + 1]
         if any(figure.low != figure.high for figure in shown):
             up = path([figure.high for figure in shown]).split(" ")
             down = path([figure.low for figure in shown]).split(" ")
@@ -82,7 +82,7 @@ def lines(series: Sequence[Series], until: int) -> str:
             f'stroke-linecap="round" points="{path([figure.middle for figure in shown])}"/>'
         )
     parts += [
-        f'<text x="{_LEFT + day * step:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{day}</text>'
+        f'<text x="{_LEFT + day * a_day * step:.1f}" y="{HEIGHT - 5}" text-anchor="middle">{day}</text>'
         for day in range(0, until + 1, _every(until + 1))
     ]
     return _svg(parts)
@@ -123,4 +123,4 @@ def _short(value: float) -> str:
 
 def _every(many: int) -> int:
     """Which of so many names fit below: every one, every second, …"""
-    return next((every for every in (1, 2, 3, 5, 7, 10, 14, 30, 60, 90, 180, 365) if many / every <= 16), 730)
+    return next((every for every in (1, 2, 3, 5, 7, 10, 14, 30, 60, 90, 180, 365) if many / every <= 12), 730)

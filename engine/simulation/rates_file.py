@@ -59,11 +59,12 @@ def _check(root: MapPiece, flow: Flow | None, report: Report) -> None:
     sends = {} if flow is None else {id: n.element.sends for id, n in flow.nodes.items() if isinstance(n.element, Send)}
     for entry in _below(root, "elements"):
         if flow is not None and entry.key not in sends:
-            hint = report.meant(entry.key, sends) or (f"those that send are {listed(sends)}" if sends else None)
+            there = f"those that send are {listed(sends)}" if sends else None
             what = "sends nothing" if entry.key in flow.nodes else "is no element of this flow"
-            report.error(entry.spot, "unknown-element", f"{quoted(entry.key)} {what}", hint)
-        elif channel := sends.get(entry.key):
-            _check_reports(entry, channel, report)
+            message = f"{quoted(entry.key)} {what}"
+            report.error(entry.spot, "unknown-element", message, report.meant(entry.key, sends) or there)
+        elif on := sends.get(entry.key):
+            _check_reports(entry, on, report)
     for entry in _below(root, "events"):
         _check_own(entry, report)
     _check_zones(root, report)

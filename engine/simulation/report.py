@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from tactful.elements.contract import Instant
@@ -14,6 +16,8 @@ from tactful.engine.simulation.machine import DAY, HOUR, KINDS, MINUTE, Machine
 from tactful.engine.simulation.outcome import FAILED, STOPPED, Tally, percentile, spread
 
 PERCENTILES = (10, 50, 90, 99)
+A_DAY = 8
+"""How many figures of `Report.through` there are for each day."""
 
 
 class Figure(NamedTuple):
@@ -65,7 +69,8 @@ class ElementReport:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A simulation in figures. `days` are messages for each day since it began, `hours` for each hour of the day in the
-    flow's zone; `took` maps percentiles to minutes from coming in to the end, empty where nobody came to one."""
+    flow's zone; `took` maps percentiles to minutes from coming in to the end, empty where nobody came to one; `through`
+    is the share of all journeys that had come to an end, each `A_DAY`th of a day after they began."""
 
     flow: str
     version: str
@@ -159,7 +164,7 @@ def report(machine: Machine, rates: Rates, seeds: Sequence[int], tallies: Sequen
         took = {p: over(lambda tally, p=p: percentile(tally.took, p / 100) or 0) for p in PERCENTILES}  # type: ignore[misc]
     return Report(
         flow.id, flow.fingerprint[:8], tallies[0].contacts, days_long, machine.begins, zone.key, tuple(seeds),
-        rates.currency, totals, tuple(_elements(machine, prices, tallies, over)),
+        rates.currency, totals, tuple(_elements(machine, prices, over)),
         named(lambda tally: tally.goals), named(lambda tally: tally.blocked_by), named(lambda tally: tally.own_events),
         tuple(Figure.of(each) for each in zip(*per_day, strict=True)),
         tuple(Figure.of(each) for each in zip(*per_hour, strict=True)), took,
@@ -168,16 +173,20 @@ def report(machine: Machine, rates: Rates, seeds: Sequence[int], tallies: Sequen
 
 
 def _through(tallies: Sequence[Tally], days: int) -> Iterable[Figure]:
-    """For each day since they came in, the share of all journeys begun that had come to an end by then."""
-    for day in range(days + 1):
-        yield Figure.of(
-            sum(n for minutes, n in tally.took.items() if minutes * MINUTE <= day * DAY) / max(1, tally.began)
-            for tally in tallies
-        )
+    """For each eighth of a day since they came in, the share of all journeys begun that had come to an end by then."""
+    through = []
+    for tally in tallies:
+        ended: Counter[int] = Counter()
+        for minutes, number in tally.took.items():
+            ended[-(-minutes * MINUTE * A_DAY // DAY)] += number
+        through.append([n / max(1, tally.began) for n in accumulate(ended[at] for at in range(days * A_DAY + 1))])
+    return (Figure.of(each) for each in zip(*through, strict=True))
 
 
 def _elements(
-    machine: Machine, prices: Sequence[float], tallies: Sequence[Tally], over: Callable[[Callable[[Tally], float]], Figure]
+    machine: Machine,
+    prices: Sequence[float],
+    over: Callable[[Callable[[Tally], float]], Figure],
 ) -> Iterable[ElementReport]:
     def counted(part: Callable[[Tally], float], whole: Callable[[Tally], float]) -> Counted:
         return Counted(over(part), over(lambda tally: part(tally) / (whole(tally) or 1)))
@@ -204,7 +213,7 @@ def _elements(
 
 
 def _at(counts: str, number: int) -> Callable[[Tally], float]:
-    return lambda tally: getattr(tally, counts)[number]  # type: ignore[no-any-return]
+    return lambda tally: getattr(tally, counts)[number]
 
 
 def _taken(at: int, how: str) -> Callable[[Tally], float]:

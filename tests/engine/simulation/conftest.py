@@ -18,7 +18,7 @@ from tactful.engine.optout.inbox import Inbound
 from tactful.engine.project import Project
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.conduct import Drawing
-from tactful.engine.simulation.life import ENTER, OPT_OUT, REPLY, Life, Passage
+from tactful.engine.simulation.life import DO, ENTER, OPT_OUT, Life, Passage
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import Tally
 from tactful.engine.testing import World
@@ -36,8 +36,8 @@ def elements() -> Mapping[str, type[Element]]:
 
 @dataclass
 class Seen:
-    """What became of a crowd: for each contact their visits (journey, element, exit, when left), their messages (journey,
-    step, state) and the Do Not Contact entries of their addresses."""
+    """What became of a crowd: for each contact their visits (journey, element, exit, when left), their messages
+    (journey, step, state) and the Do Not Contact entries of their addresses."""
 
     visits: dict[str, list[tuple[int, str, str, Instant]]] = field(default_factory=dict)
     messages: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
@@ -194,10 +194,12 @@ class Played:
         world = self.world
         if name is OPT_OUT:
             self.opt_out(contact, about[0])
-        elif name is REPLY:
+        elif name is DO:
             text, sending, key = about
             if self.crowd.project is not None and sending.sender in (self.crowd.project.senders or {}):
-                address = self.plans[contact].contact.email if "@" in sending.sender else self.plans[contact].contact.phone
+                address = (
+                    self.plans[contact].contact.email if "@" in sending.sender else self.plans[contact].contact.phone
+                )
                 world.inbox.receive(Inbound(sending.sender, address or "", text), world.clock.now())
                 world.settle()
             else:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.engine.simulation.conftest import MONDAY, Crowd, Seen, elements, played, simulated
 from tests.random_flows import as_yaml, flow_data
 
+from tactful.elements.options.duration import Duration
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.project import Project, load_project
 from tactful.engine.rules.permission import Limit
-from tactful.elements.options.duration import Duration
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.chance import numbers
 from tactful.flows.load import load_file, load_sources
