@@ -27,11 +27,11 @@ def backtest(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Replay what really happened through a flow as its file is now, without sending.
+    """Replay what really happened through a flow.
 
-    The recorded events of real contacts are lived through once more, from the project's database, which is only read.
-    It says which messages would have been sent that were not, which not that were, and to whom. What a backtest takes
-    for granted is said below the numbers.
+    The recorded events of real contacts go through the flow as its file is now, without sending. The project's database
+    is only read. It says which messages would have been sent that were not, which not that were, and to whom. What a
+    backtest takes for granted is said below the numbers.
 
     Example:
       tactful backtest win-back --since 2026-03-01

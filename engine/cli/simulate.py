@@ -60,11 +60,11 @@ def simulate(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Send a crowd through a flow in virtual time, before anybody gets a message.
+    """Send a crowd through a flow in virtual time.
 
-    People reply, open, click, buy and opt out as the rates file says, or as the project's own history does (--learn).
-    Quiet hours, limits, `again`, the Do Not Contact list and keyword rules hold as in the engine. Nothing is sent, and
-    no database is touched. The same seed gives the same numbers.
+    It is tried before anybody gets a message. People open, click, answer, buy and opt out as the rates file says, or as
+    the project's own history does (--learn). Quiet hours, limits, `again`, the Do Not Contact list and keyword rules
+    hold as in the engine. Nothing is sent, no database is touched, and the same seed gives the same numbers.
 
     What no file says is guessed so that every path is taken, and said so. Texts are not rendered.
 
@@ -183,10 +183,11 @@ def _people(file: Path | None, project: OpenedProject | None) -> list[ContactFie
     from tactful.engine.cli.trouble import wrong_use
     from tactful.engine.contacts_file import Row, read_contacts
 
+    kind = kind_of_file(file)
     schema, region = (None, None) if project is None else (project.contact, project.region)
     found, bad = [], 0
     with file.open("rb") as source:
-        for row in read_contacts(source, kind_of_file(file), schema, region):
+        for row in read_contacts(source, kind, schema, region):
             if isinstance(row, Row):
                 found.append(row.contact)
             else:
