@@ -53,7 +53,6 @@ from tactful.engine.simulation.machine import (
     asks_the_log,
     outcome_for,
 )
-from tactful.flows.model import ByEvent
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.outcome import Tally
@@ -301,12 +300,13 @@ class Life:
     def live(self, came_at: Instant) -> None:
         """Become known at a moment and live until the end; what was planned before happens on the way."""
         self.now = came_at
-        self._changed = True
-        self._follow_changes()
-        self._settle()
-        coming, until = self._coming, self.until
+        if self._machine.segment is not None or self._machine.has_routine:
+            self._changed = True
+            self._follow_changes()
+            self._settle()
+        coming, until, routine = self._coming, self.until, self._machine.has_routine
         while True:
-            due = self._next_due()
+            due = self._next_due() if self._running or self._outbox or routine else NEVER
             at = coming[0][0] if coming else NEVER
             if due <= at:
                 if due > until:
@@ -395,19 +395,20 @@ class Life:
     def happens(self, name: str, data: Mapping[str, Any], message: MessageKey | None) -> None:
         """An event of the contact's own, or of a message."""
         self.known += 1
+        machine = self._machine
+        if not self._running and (name != machine.begins_on or message is not None):
+            return  # nobody hears it, nor will anybody who comes later
         event = Event(name, self.now, data, message, self.known)
-        listens = self._machine.listens
-        if listens is None or name in listens:
-            self._log.append(event)
-        if name in self._machine.stops_on and self._running:
-            self._stop_on(event)
         if self._running:
+            if machine.listens is None or name in machine.listens:
+                self._log.append(event)
+            if name in machine.stops_on:
+                self._stop_on(event)
             for journey in list(self._running):
                 if journey.spot is not None and self._used != event.id:
                     self._offer(journey, event)
-        entry = self._machine.flow.entry
-        if message is None and isinstance(entry, ByEvent) and entry.event == name:
-            where = entry.where
+        if message is None and name == machine.begins_on:
+            where = machine.begins_where
             if where is None or where.holds(self.contact, event, event, NOTHING, self.now, self.zone):
                 self.enter(event)
         if self._changed:
@@ -518,6 +519,8 @@ class Life:
         journey.spot = None
         journey.due_at = NEVER
         self._running.remove(journey)
+        if not self._running:
+            self._log.clear()
 
     def _take_out(self, journey: Passage, how: str) -> None:
         if journey.spot is not None and self._trace is not None:

@@ -148,6 +148,8 @@ class Machine:
             if rule.event is not None:
                 self.stops_on.setdefault(rule.event, []).append(rule)
         self.stops_when = [rule for rule in flow.stop_when if rule.when is not None]
+        self.begins_on = flow.entry.event if isinstance(flow.entry, ByEvent) else None
+        self.begins_where = flow.entry.where if isinstance(flow.entry, ByEvent) else None
         self.segment = flow.entry.holds if enters and isinstance(flow.entry, BySegment) else None
         conditions = [rule.when for rule in self.stops_when if rule.when is not None]
         conditions += [] if self.segment is None else [self.segment]
