@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from tactful.elements.contract import Contact, Instant
+from tactful.elements.contract import NOTHING, Contact, Instant
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.simulation.behaviour import People, Rates
 from tactful.engine.simulation.chance import ONE, below, numbers
 from tactful.engine.simulation.conduct import CROWD, span_of
 
+_NO_TAGS: frozenset[str] = frozenset()
 _FIRST_ATTRIBUTE = 4  # the draws before are for when they come, email, phone and zone
 
 
@@ -52,13 +52,13 @@ class _Drawn:
     def contact(self, number: int, seed: int, draws: Sequence[int]) -> Contact:
         if self._more:
             draws = [*draws, *(draw for more in self._more for draw in numbers(seed, CROWD, number, more))]
-        attributes: Mapping[str, Any] = {
-            name: value
-            for at, (name, drawn) in enumerate(self._attributes, _FIRST_ATTRIBUTE)
-            if (value := drawn(draws[at])) is not None
-        }
-        first_tag = _FIRST_ATTRIBUTE + len(self._attributes)
-        tags = frozenset(tag for at, (tag, bound) in enumerate(self._tags, first_tag) if draws[at] < bound)
+        attributes, tags = NOTHING, _NO_TAGS
+        if self._attributes:
+            values = ((name, drawn(draws[at])) for at, (name, drawn) in enumerate(self._attributes, _FIRST_ATTRIBUTE))
+            attributes = {name: value for name, value in values if value is not None}
+        if self._tags:
+            first = _FIRST_ATTRIBUTE + len(self._attributes)
+            tags = frozenset(tag for at, (tag, bound) in enumerate(self._tags, first) if draws[at] < bound)
         return Contact(
             number,
             f"contact-{number}",

@@ -212,7 +212,8 @@ class Life:
         self._queue(journey, spot, spot.sends)
 
     def _queue(self, journey: Passage, spot: Spot, sending: Sending) -> None:
-        expires_at = None if sending.valid_for is None else sending.valid_for.after(self.now, self.zone)
+        span = sending.valid_for
+        expires_at = None if span is None else self._machine.after(span, self.now, self.zone)
         self._outbox.append(Waiting(journey, spot, sending, self.now, expires_at))
 
     def note_unsendable(self, journey: Passage) -> None:

@@ -31,7 +31,7 @@ from tactful.elements.contract import (
     Stay,
 )
 from tactful.elements.goal import Goal
-from tactful.elements.options.duration import Duration
+from tactful.elements.options.duration import SWING, Duration
 from tactful.elements.options.paths import Words
 from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.pause import Pause
@@ -175,17 +175,36 @@ class Machine:
         """Whether it certainly is outside of the flow's quiet hours. Zones change their clocks at quarters of hours."""
         quiet = self.flow.settings.quiet_hours
         assert quiet is not None
+        minute = (now + self._offset(now, zone)) // MINUTE % 1440
+        if quiet.start < quiet.end:
+            return not quiet.start <= minute < quiet.end
+        return quiet.end <= minute < quiet.start
+
+    def after(self, duration: Duration, instant: Instant, zone: ZoneInfo) -> Instant:
+        """As `Duration.after`. Where the offset from UTC is the same at the start and around the end, days have 24
+        hours."""
+        if not duration.days:
+            return instant + duration.ms
+        landed = instant + duration.days * DAY
+        offset = self._offset(instant, zone)
+        if (
+            offset == self._offset(landed, zone)
+            and offset == self._offset(landed - SWING, zone)
+            and offset == self._offset(landed + SWING, zone)
+        ):
+            return landed + duration.ms
+        return duration.after(instant, zone)
+
+    def _offset(self, now: Instant, zone: ZoneInfo) -> int:
+        """How many ms the clocks of a zone are ahead of UTC; looked up once for each quarter of an hour."""
         at = zone.key, now // QUARTER
         offset = self._offsets.get(at)
         if offset is None:
             if len(self._offsets) > 100_000:
                 self._offsets.clear()
-            wall = wall_of(now // QUARTER * QUARTER, zone)
-            offset = self._offsets[at] = (wall - WALL_EPOCH) // MILLISECOND - now // QUARTER * QUARTER
-        minute = (now + offset) // MINUTE % 1440
-        if quiet.start < quiet.end:
-            return not quiet.start <= minute < quiet.end
-        return quiet.end <= minute < quiet.start
+            begins = now // QUARTER * QUARTER
+            offset = self._offsets[at] = (wall_of(begins, zone) - WALL_EPOCH) // MILLISECOND - begins
+        return offset
 
     def sending(self, message: SendMessage) -> Sending:
         """A message as the engine would queue it."""
@@ -216,7 +235,7 @@ class Machine:
             spot.sends = self.sending(SendMessage(element.sends, element.sender, element.purpose, element.valid_for))
             spot.enter = _sends if spot.sends.sender else _cannot_send
         elif kind in _READY:
-            _READY[kind](spot, element, self.flow.id)
+            _READY[kind](spot, element, self)
         else:
             _ask(spot, self.flow)
             spot.hears_log = kind is not WaitForChange
@@ -255,15 +274,11 @@ def _cannot_send(life: Life, journey: Passage) -> Answer:
     return "failed"
 
 
-def _pause(spot: Spot, element: Pause, flow: str) -> None:
+def _pause(spot: Spot, element: Pause, machine: Machine) -> None:
     spot.time_up = lambda life, journey: "done"
     span = element.for_
-    if span is not None and not span.days:
-        ms = span.ms
-        spot.enter = lambda life, journey: life.now + ms
-    elif span is not None:
-        after = span.after
-        spot.enter = lambda life, journey: after(life.now, life.zone)
+    if span is not None:
+        spot.enter = lambda life, journey: machine.after(span, life.now, life.zone)
     else:
         until, time = element.until, element.time
         assert until is not None
@@ -290,17 +305,14 @@ def _newest(messages: Mapping[str, Message], refs: Sequence[str]) -> Message | N
     return newest
 
 
-def _waits(spot: Spot, element: WaitForEvent | WaitForReply) -> None:
+def _waits(spot: Spot, element: WaitForEvent | WaitForReply, machine: Machine) -> None:
     """The common part of waits: from when and until when."""
     refs, within = element.message, element.within
     spot.time_up = lambda life, journey: "timed_out"
     spot.hears_log = True
-    exact = within.ms if isinstance(within, Duration) and not within.days else None
 
     def until(life: Life, begins: Instant) -> Answer:
-        if exact is not None:
-            return begins + exact
-        return None if within == "forever" else within.after(begins, life.zone)
+        return None if within == "forever" else machine.after(within, begins, life.zone)
 
     if refs is None:
         spot.enter = lambda life, journey: until(life, life.now)
@@ -333,8 +345,8 @@ def _is_awaited(element: WaitForEvent | WaitForReply, name: str) -> Callable[[Pa
     return of_contact if refs is None else of_message
 
 
-def _wait_for_event(spot: Spot, element: WaitForEvent, flow: str) -> None:
-    _waits(spot, element)
+def _wait_for_event(spot: Spot, element: WaitForEvent, machine: Machine) -> None:
+    _waits(spot, element, machine)
     awaits, where = _is_awaited(element, element.event), element.where
 
     def hear(life: Life, journey: Passage, event: Event) -> Answer | Deaf:
@@ -345,8 +357,8 @@ def _wait_for_event(spot: Spot, element: WaitForEvent, flow: str) -> None:
     spot.hear = hear
 
 
-def _wait_for_reply(spot: Spot, element: WaitForReply, flow: str) -> None:
-    _waits(spot, element)
+def _wait_for_reply(spot: Spot, element: WaitForReply, machine: Machine) -> None:
+    _waits(spot, element, machine)
     awaits = _is_awaited(element, "replied")
     paths = tuple(element.paths.items())
     said: dict[tuple[str, str], bool] = {}  # what people write comes from a short list, and matching takes its time
@@ -376,7 +388,7 @@ def _wait_for_reply(spot: Spot, element: WaitForReply, flow: str) -> None:
     spot.hear = hear
 
 
-def _branch(spot: Spot, element: Branch, flow: str) -> None:
+def _branch(spot: Spot, element: Branch, machine: Machine) -> None:
     paths = tuple(element.paths.items())
 
     def enter(life: Life, journey: Passage) -> Answer:
@@ -388,12 +400,12 @@ def _branch(spot: Spot, element: Branch, flow: str) -> None:
     spot.enter = enter
 
 
-def _split(spot: Spot, element: Split, flow: str) -> None:
-    id = spot.id
+def _split(spot: Spot, element: Split, machine: Machine) -> None:
+    flow, id = machine.flow.id, spot.id
     spot.enter = lambda life, journey: element.path_of(flow, id, life.contact.key).by
 
 
-def _acts(spot: Spot, element: Element, flow: str) -> None:
+def _acts(spot: Spot, element: Element, machine: Machine) -> None:
     """What these cause is always the same: they look at nothing."""
     answer = element.enter(_NOBODYS)
     assert isinstance(answer, Leave)
@@ -408,7 +420,7 @@ def _acts(spot: Spot, element: Element, flow: str) -> None:
 
 
 _NOBODYS: Any = None
-_READY: dict[type[Element], Callable[[Spot, Any, str], None]] = {
+_READY: dict[type[Element], Callable[[Spot, Any, Machine], None]] = {
     Pause: _pause,
     WaitForEvent: _wait_for_event,
     WaitForReply: _wait_for_reply,
