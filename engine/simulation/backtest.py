@@ -19,9 +19,11 @@ from tactful.engine.addresses import destination_of
 from tactful.engine.flowbook import FLOW
 from tactful.engine.outbox import LONGEST_LIMIT_DAYS
 from tactful.engine.project import Project
-from tactful.engine.simulation.life import DO, ENTER, Life, Passage, Waiting
-from tactful.engine.simulation.machine import DAY, Machine
+from tactful.engine.simulation.life import Life
+from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import Tally
+from tactful.engine.simulation.passage import DO, ENTER, Passage, Waiting
+from tactful.engine.simulation.spot import DAY
 from tactful.engine.store import reading
 from tactful.engine.store.statements import BLOCK_ACT, EVENT, JOURNEY, MESSAGE, one_of
 from tactful.flows.model import ByEvent, Flow
@@ -280,7 +282,7 @@ def _live_again(machine: Machine, record: _Record, outcome: Backtest) -> None:
             life.plan(at, (DO, _act, (act, entry, source)), 0)
     for at in record.elsewhere:
         if at < machine.begins:
-            life.had_marketing(at)
+            life.mail.had_marketing(at)
         else:
             life.plan(at, (DO, _had, at), 0)
     for order, at, name, data in record.events:
@@ -308,9 +310,9 @@ def _act(life: Life, about: tuple[str, Entry, str]) -> None:
     if act == "block":
         life.block(*entry, f"({source})")
     else:
-        life.unblock(*entry)
-    life.hurry()
+        life.mail.unblock(*entry)
+    life.mail.hurry()
 
 
 def _had(life: Life, at: Instant) -> None:
-    life.had_marketing(at)
+    life.mail.had_marketing(at)

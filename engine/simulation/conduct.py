@@ -16,8 +16,10 @@ from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.simulation.behaviour import Answers, Doing, Drawn, OwnDoing, Rates
 from tactful.engine.simulation.chance import Choice, after, below, longest, numbers
-from tactful.engine.simulation.life import DO, OPT_OUT, Life, Waiting
-from tactful.engine.simulation.machine import HOUR, KINDS, Machine, Sending, Spot
+from tactful.engine.simulation.life import Life
+from tactful.engine.simulation.machine import Machine
+from tactful.engine.simulation.passage import DO, OPT_OUT, Waiting
+from tactful.engine.simulation.spot import HOUR, KINDS, Sending, Spot
 
 _USUAL_AFTER = {
     "bounced": "1 minute", "delivered": "5 seconds", "opened": "3 hours", "clicked": "5 minutes",
@@ -199,18 +201,18 @@ class Drawing:
         if to is None:
             life.happens("replied", {"text": text, "sender": sender}, life.newest_from(sender))
             return
-        decision = self._decide(sender, text, life.is_blocked(channel, sender))
+        decision = self._decide(sender, text, life.mail.is_blocked(channel, sender))
         entry = (channel, sender) if decision.level == "this_sender" else (ALL_CHANNELS, ANY_SENDER)
         if decision.decision == "block":
             life.block(to, *entry, "everything", f"keyword {decision.keyword}")
         elif decision.decision == "unblock":
-            life.unblock(to, *entry, "everything")
+            life.mail.unblock(to, *entry, "everything")
         elif decision.decision == "review":
             until = life.now + REVIEW_HOURS * HOUR
-            life.review(to, until)
+            life.mail.review(to, until)
             life.plan(until, (DO, self._nobody_read_it, (to, *entry, channel, sender, decision.keyword)))
         if decision.decision != "none":
-            life.hurry()
+            life.mail.hurry()
         if decision.decision in ("block", "unblock"):
             name = OPTED_OUT if decision.decision == "block" else OPTED_IN
             life.happens(name, {"channel": channel, "sender": sender, "keyword": decision.keyword}, None)
@@ -219,9 +221,9 @@ class Drawing:
 
     def _nobody_read_it(self, life: Life, about: tuple[str, str, str, str, str, str | None]) -> None:
         to, on, by, channel, sender, keyword = about
-        life.end_review(to)
+        life.mail.end_review(to)
         life.block(to, on, by, "everything", "an answer, read as an opt-out")
-        life.hurry()
+        life.mail.hurry()
         life.happens(OPTED_OUT, {"channel": channel, "sender": sender, "keyword": keyword}, None)
 
     def _decide(self, sender: str, text: str, blocked: bool) -> Decision:

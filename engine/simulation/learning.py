@@ -16,7 +16,8 @@ from tactful.elements.options.duration import Duration
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.flowbook import FLOW
 from tactful.engine.simulation.behaviour import Answers, Coming, Doing, Drawn, OwnDoing, Rates, Replying
-from tactful.engine.simulation.machine import DAY, Machine
+from tactful.engine.simulation.machine import Machine
+from tactful.engine.simulation.spot import DAY
 from tactful.engine.store.statements import CONTACT, EVENT, JOURNEY, MESSAGE
 from tactful.flows.model import ByEvent, Flow
 

@@ -4,16 +4,13 @@ The rules are those of the engine, and so is their order. At every instant: time
 others; then schedules and the hourly look at conditions that change with time; then messages that may go; and again
 until nothing moves. Then what happens to the contact, one after the other: stop rules act, whoever waits for it goes
 on, and it may bring the contact in.
-
-Whether a message may go is asked of `rules/permission.py`; the shortcuts before it only skip a question whose answer
-is plain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import (
@@ -35,102 +32,28 @@ from tactful.elements.contract import (
     Visit,
 )
 from tactful.elements.options.condition import Condition
-from tactful.engine.addresses import address_of, destination_of
+from tactful.engine.addresses import destination_of
 from tactful.engine.interpreter import LONGEST_WALK, ElementError, updated, zone_of
 from tactful.engine.optout.do_not_contact import resolve
-from tactful.engine.rules import permission
 from tactful.engine.rules.entry import Entries, refusal
-from tactful.engine.rules.permission import ANY_SENDER, Block, Hold, Request
+from tactful.engine.rules.permission import ANY_SENDER
 from tactful.engine.rules.turn import MOST_MOVES
-from tactful.engine.simulation.machine import (
-    HOUR,
-    NEVER,
-    Answer,
-    Deaf,
-    Machine,
-    Sending,
-    Spot,
-    asks_the_log,
-    outcome_for,
-)
+from tactful.engine.simulation.answering import asks_the_log, outcome_for
+from tactful.engine.simulation.machine import Machine
+from tactful.engine.simulation.mailbox import Mailbox
+from tactful.engine.simulation.passage import DO, ENTER, OPT_OUT, Conduct, Deed, Passage, Trace, Waiting
+from tactful.engine.simulation.spot import HOUR, NEVER, Answer, Deaf, Sending, Spot
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.outcome import Tally
-
-
-class Passage:
-    """A journey: as `interpreter.Journey`, but one that changes. `number` counts the contact's journeys from 1; `spot`
-    is None once it ended."""
-
-    __slots__ = ("arrived_at", "due_at", "entered_at", "entry", "messages", "moved_at", "moves", "number", "since",
-                 "spot", "step", "values")  # fmt: skip
-
-    def __init__(self, number: int, entry: Event, now: Instant) -> None:
-        self.number = number
-        self.entry = entry
-        self.entered_at = now
-        self.since = entry.id
-        self.spot: Spot | None = None
-        self.step = 0
-        self.arrived_at = now
-        self.due_at: Instant = NEVER
-        self.values: Mapping[str, Any] = NOTHING
-        self.messages: dict[str, Message] = {}
-        self.moved_at = now
-        self.moves = 0
-
-
-class Waiting:
-    """A message in the outbox."""
-
-    __slots__ = ("due_at", "expires_at", "journey", "sending", "spot", "step")
-
-    def __init__(self, journey: Passage, spot: Spot, sending: Sending, now: Instant, expires_at: Instant | None):
-        self.journey = journey
-        self.step = journey.step
-        self.spot = spot
-        self.sending = sending
-        self.due_at = now
-        self.expires_at = expires_at
-
-
-class Trace(Protocol):
-    """Told of every single thing, where somebody wants to know."""
-
-    def left(self, life: Life, journey: Passage, element: str, exit: str) -> None:
-        """A journey leaves an element."""
-        ...
-
-    def became(self, life: Life, journey: Passage, element: str, step: int, state: str) -> None:
-        """A message came to its end: sent, failed, suppressed, expired, withdrawn."""
-        ...
-
-
-class Conduct(Protocol):
-    """What contacts do, and providers."""
-
-    def answers(self, life: Life, message: Waiting) -> bool:
-        """A message is handed over now: plan (`life.plan`) what the contact will do with it. False where the provider
-        refuses it."""
-        ...
-
-
-Deed = tuple[str, Any, Any]
-"""What happens, its data (or text), and the message it is about (None: an event of the contact's own).
-
-The name is that of an event; or `OPT_OUT` (by the link of a message), `ENTER` (somebody brings the contact in), or
-`DO`: its data is a function that is called with the life and the third part."""
-
-DO, OPT_OUT, ENTER = "(do)", "(opt out)", "(enter)"
 
 
 class Life:
     """A contact, all that is known of them, and what is still to come."""
 
     __slots__ = (
-        "_blocks", "_changed", "_coming", "_conduct", "_entered", "_entries", "_log", "_looked", "_machine", "_member",
-        "_orders", "_outbox", "_reviews", "_running", "_sent_at", "_trace", "_used",
-        "contact", "known", "now", "tally", "until", "zone",
+        "_changed", "_coming", "_conduct", "_entered", "_entries", "_log", "_looked", "_machine", "_member", "_orders",
+        "_running", "_trace", "_used", "contact", "known", "mail", "now", "tally", "until", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -143,23 +66,20 @@ class Life:
         self._trace = trace
         self.contact = contact
         self.zone: ZoneInfo = zone_of(contact, machine.flow.settings.time_zone)
+        self.mail = Mailbox(machine, contact, self.zone)
         self.now: Instant = 0
         self.until = until
         self.known = 0  # the newest event of theirs
         self._running: list[Passage] = []
-        self._outbox: list[Waiting] = []
         self._coming: list[tuple[Instant, int, Deed]] = []
         self._orders = 0
         self._log: list[Event] = []
-        self._blocks: list[Block] = []
-        self._sent_at: list[Instant] = []
         self._entries: Entries | None = None
         self._member = False
         self._entered = False
         self._changed = False
         self._looked = 0
         self._used = 0  # the event of a message that ended a wait last
-        self._reviews: dict[str, Instant] = {}
 
     # --- what elements ask and cause
 
@@ -193,7 +113,7 @@ class Life:
                     self.block(destination, channel, sender, effect.covers, journey.spot.id)
             case RemoveFromDoNotContact():
                 for destination, channel, sender in resolve(self.contact, effect, self._machine.flow.settings):
-                    self.unblock(destination, channel, sender, effect.covers)
+                    self.mail.unblock(destination, channel, sender, effect.covers)
             case SendMessage():
                 sending = self._machine.sending(effect)
                 assert journey.spot is not None
@@ -214,7 +134,7 @@ class Life:
     def _queue(self, journey: Passage, spot: Spot, sending: Sending) -> None:
         span = sending.valid_for
         expires_at = None if span is None else self._machine.after(span, self.now, self.zone)
-        self._outbox.append(Waiting(journey, spot, sending, self.now, expires_at))
+        self.mail.waiting.append(Waiting(journey, spot, sending, self.now, expires_at))
 
     def note_unsendable(self, journey: Passage) -> None:
         """A message failed for want of a sender."""
@@ -222,45 +142,10 @@ class Life:
             assert journey.spot is not None
             self._trace.became(self, journey, journey.spot.id, journey.step, "failed")
 
-    # --- the Do Not Contact list
-
     def block(self, destination: str, channel: str, sender: str, covers: Covers, source: str) -> None:
-        """Put an entry on the list; counted where it is new."""
-        if any(
-            each.destination == destination and each.channel == channel and each.sender == sender
-            and each.covers == covers for each in self._blocks
-        ):  # fmt: skip
-            return
-        self._blocks.append(Block(destination, channel, sender, covers, source, self.now))
-        self.tally.blocked(source)
-
-    def unblock(self, destination: str, channel: str, sender: str, covers: Covers) -> None:
-        """Take an entry off the list."""
-        self._blocks = [
-            each for each in self._blocks
-            if (each.destination, each.channel, each.sender, each.covers) != (destination, channel, sender, covers)
-        ]  # fmt: skip
-
-    @property
-    def blocks(self) -> list[Block]:
-        """The entries for the contact's addresses, as they stand."""
-        return self._blocks
-
-    def is_blocked(self, channel: str, sender: str) -> bool:
-        """Whether an entry stops this sender on this channel."""
-        to = destination_of(self.contact, channel)
-        return any(
-            each.destination == to and each.channel in (channel, permission.ALL_CHANNELS)
-            and each.sender in (sender, ANY_SENDER) for each in self._blocks
-        )  # fmt: skip
-
-    def review(self, destination: str, until: Instant) -> None:
-        """An answer from there waits to be read; nothing goes there meanwhile."""
-        self._reviews[destination] = max(until, self._reviews.get(destination, 0))
-
-    def end_review(self, destination: str) -> None:
-        """It was read."""
-        self._reviews.pop(destination, None)
+        """Put an entry on the Do Not Contact list; counted where it is new."""
+        if self.mail.block(destination, channel, sender, covers, source, self.now):
+            self.tally.blocked(source)
 
     def newest_from(self, sender: str) -> MessageKey | None:
         """The newest message of a journey under way that this sender of ours sent; None where there is none."""
@@ -273,20 +158,11 @@ class Life:
                     newest = found if newest is None else max(newest, found)
         return None if newest is None else MessageKey(newest[1], newest[2])
 
-    def hurry(self) -> None:
-        """Look again at once at all that waits: the list changed."""
-        for each in self._outbox:
-            each.due_at = 0
-
     # --- what was before
 
     def was_here(self, entries: int, last_at: Instant) -> None:
         """The contact came into the flow so many times before."""
         self._entries = Entries(entries, last_at)
-
-    def had_marketing(self, at: Instant) -> None:
-        """Another flow sent them a marketing message; never earlier than the one told of before."""
-        self._sent_at.append(at)
 
     # --- living
 
@@ -307,7 +183,7 @@ class Life:
             self._settle()
         coming, until, routine = self._coming, self.until, self._machine.has_routine
         while True:
-            due = self._next_due() if self._running or self._outbox or routine else NEVER
+            due = self._next_due() if self._running or self.mail.waiting or routine else NEVER
             at = coming[0][0] if coming else NEVER
             if due <= at:
                 if due > until:
@@ -333,7 +209,7 @@ class Life:
         for journey in self._running:
             if journey.due_at < due:
                 due = journey.due_at
-        for message in self._outbox:
+        for message in self.mail.waiting:
             if message.due_at < due:
                 due = message.due_at
         if self._machine.has_routine:
@@ -352,7 +228,7 @@ class Life:
                     break
             if self._machine.has_routine and self._routine():
                 continue
-            if not self._outbox or not self._deliver():
+            if not self.mail.waiting or not self._deliver():
                 return
 
     def _routine(self) -> bool:
@@ -390,7 +266,7 @@ class Life:
         if to is not None:
             sender = sending.sender if self._machine.link_level == "this_sender" else ANY_SENDER
             self.block(to, sending.channel, sender, "everything", "opt-out link")
-            self.hurry()
+            self.mail.hurry()
         self.happens("opted_out", NOTHING, key)
 
     def happens(self, name: str, data: Mapping[str, Any], message: MessageKey | None) -> None:
@@ -528,12 +404,9 @@ class Life:
             self._trace.left(self, journey, journey.spot.id, how)
         if journey.spot is not None:
             self.tally.taken_out(journey.spot.number, how)
-        if any(each.journey is journey for each in self._outbox):
+        for each in self.mail.withdraw(journey):
             if self._trace is not None:
-                for each in self._outbox:
-                    if each.journey is journey:
-                        self._trace.became(self, journey, each.spot.id, each.step, "withdrawn")
-            self._outbox = [each for each in self._outbox if each.journey is not journey]
+                self._trace.became(self, journey, each.spot.id, each.step, "withdrawn")
         self._end(journey)
 
     # --- stop rules, entries, changes of the contact
@@ -613,30 +486,24 @@ class Life:
 
     def _deliver(self) -> bool:
         """Hand over the message that is due first, or hold it, or give it up; whether there was one."""
-        now, outbox = self.now, self._outbox
-        if len(outbox) == 1:
-            message = outbox[0]
-            if message.due_at > now:
-                return False
-        else:
-            due = [each for each in outbox if each.due_at <= now]
-            if not due:
-                return False
-            message = min(due, key=_order)
-        state = self._verdict(message)
+        mail, now = self.mail, self.now
+        message = mail.due(now)
+        if message is None:
+            return False
+        state = mail.verdict(message, now)
         if state is None:
+            self.tally.held += 1
             return True
-        outbox.remove(message)
-        journey, sending = message.journey, message.sending
+        mail.waiting.remove(message)
         if state == "sent":
             if self._conduct.answers(self, message):
                 self.tally.sent(message.spot.number, now)
-                if sending.purpose == "marketing":
-                    self._sent_at.append(now)
+                if message.sending.purpose == "marketing":
+                    mail.had_marketing(now)
             else:
                 state = "failed"
         if self._trace is not None:
-            self._trace.became(self, journey, message.spot.id, message.step, state)
+            self._trace.became(self, message.journey, message.spot.id, message.step, state)
         self._outcome(message, state)
         return True
 
@@ -656,38 +523,3 @@ class Life:
             self._look_back(journey)
         if self._changed:
             self._follow_changes()
-
-    def _verdict(self, message: Waiting) -> str | None:
-        """`sent` where it may go, the state it comes to where it never may; None where it was held."""
-        sending, now, machine = message.sending, self.now, self._machine
-        settings = machine.flow.settings
-        if (
-            not self._blocks
-            and not self._reviews
-            and (message.expires_at is None or now < message.expires_at)
-            and (len(self._sent_at) < machine.fewest or sending.purpose != "marketing")
-            and (settings.quiet_hours is None or machine.is_awake(now, self.zone))
-            and address_of(self.contact, sending.channel) is not None
-        ):
-            return "sent"
-        to = destination_of(self.contact, sending.channel)
-        request = Request(sending.channel, sending.sender, to, sending.purpose, message.expires_at)
-        verdict = permission.permission(
-            request, [each for each in self._blocks if each.destination == to], self._sent_at, settings.quiet_hours,
-            machine.limits, now, self.zone, self._reviews.get(to or ""),
-        )  # fmt: skip
-        match verdict:
-            case permission.Send():
-                return "sent"
-            case Hold(until):
-                message.due_at = until
-                self.tally.held += 1
-                return None
-            case permission.Suppress():
-                return "suppressed"
-            case permission.Expire():
-                return "expired"
-
-
-def _order(message: Waiting) -> tuple[str, Instant, int, int]:
-    return message.sending.sender, message.due_at, message.journey.number, message.step

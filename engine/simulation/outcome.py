@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from tactful.elements.contract import Instant
-from tactful.engine.simulation.machine import HOUR, KINDS, MINUTE, Machine
+from tactful.engine.simulation.machine import Machine
+from tactful.engine.simulation.spot import HOUR, KINDS, MINUTE
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.life import Life
@@ -75,7 +76,7 @@ class Tally:
         for journey in life.finish():
             if journey.spot is not None:
                 self.standing[journey.spot.number] += 1
-        if life.blocks:
+        if life.mail.blocks:
             self.opted_out += 1
 
     @property

@@ -12,8 +12,9 @@ from tactful.elements.contract import Instant
 from tactful.engine.instants import iso, moment
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.guesses import zone_of_flow
-from tactful.engine.simulation.machine import DAY, HOUR, KINDS, MINUTE, Machine
+from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import FAILED, STOPPED, Tally, percentile, spread
+from tactful.engine.simulation.spot import DAY, HOUR, KINDS, MINUTE
 
 PERCENTILES = (10, 50, 90, 99)
 A_DAY = 8

@@ -22,9 +22,11 @@ from tactful.engine.rules.permission import Limit
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.conduct import Drawing
 from tactful.engine.simulation.crowd import Crowd
-from tactful.engine.simulation.life import ENTER, Life
-from tactful.engine.simulation.machine import DAY, Machine
+from tactful.engine.simulation.life import Life
+from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import Tally
+from tactful.engine.simulation.passage import ENTER
+from tactful.engine.simulation.spot import DAY
 from tactful.flows.load import load_sources
 from tactful.flows.model import ByEvent, ByHand, Flow
 

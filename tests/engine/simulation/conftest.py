@@ -18,9 +18,10 @@ from tactful.engine.optout.inbox import Inbound
 from tactful.engine.project import Project
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.conduct import Drawing
-from tactful.engine.simulation.life import DO, ENTER, OPT_OUT, Life, Passage
+from tactful.engine.simulation.life import Life
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import Tally
+from tactful.engine.simulation.passage import DO, ENTER, OPT_OUT, Passage
 from tactful.engine.testing import World
 from tactful.flows.model import ByEvent, ByHand, Flow
 
@@ -106,7 +107,7 @@ def simulated(crowd: Crowd) -> tuple[Seen, Tally]:
         for journey in life.finish():
             assert journey.spot is not None
             seen.standing.setdefault(who.key, []).append((journey.number, journey.spot.id))
-        seen.blocks |= {(each.destination, each.channel, each.sender, each.covers) for each in life.blocks}
+        seen.blocks |= {(each.destination, each.channel, each.sender, each.covers) for each in life.mail.blocks}
     seen.goals = dict(tally.goals)
     return seen, tally
 
