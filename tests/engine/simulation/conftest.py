@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tactful.elements import catalogue
-from tactful.elements.contract import Contact, Element, Instant, MessageKey
+from tactful.elements.contract import Contact, Element, Instant, MessageKey, Send, SendMessage
 from tactful.engine.channels import Accepted, Outcome, Outgoing, Refused
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.host import Incoming
@@ -22,6 +22,7 @@ from tactful.engine.simulation.life import Life
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import Tally
 from tactful.engine.simulation.passage import DO, ENTER, OPT_OUT, Passage
+from tactful.engine.simulation.spot import Sending, Spot
 from tactful.engine.testing import World
 from tactful.flows.model import ByEvent, ByHand, Flow
 
@@ -57,6 +58,7 @@ class Crowd:
     contacts: Sequence[tuple[Instant, ContactFields]]
     days: int = 10
     project: Project | None = None
+    elements: Mapping[str, type[Element]] = field(default_factory=elements)
 
     @property
     def until(self) -> Instant:
@@ -141,10 +143,10 @@ class Played:
     def __init__(self, crowd: Crowd) -> None:
         self.crowd = crowd
         machine = crowd.machine()
-        self.spots = machine.spots
+        self.machine = machine
         self.conduct = crowd.conduct(machine)
         project = crowd.project
-        self.world = World(MONDAY, elements=elements(), project=project)
+        self.world = World(MONDAY, elements=crowd.elements, project=project)
         self.world.post = self  # type: ignore[assignment] # the connector
         tally = Tally(machine)
         self.plans = {
@@ -158,11 +160,17 @@ class Played:
             journey = next(journey for journey in self.world.journeys() if journey.id == each.key.journey)
             plans = self.plans[stand.contact]
             plans.now = self.world.clock.now()
-            spot = self.spots[stand.element]
+            spot = self.machine.spots[stand.element]
             number = SimpleNamespace(number=journey.entry_number)
-            message = SimpleNamespace(spot=spot, sending=spot.sends, journey=number, step=each.key.step)
+            message = SimpleNamespace(spot=spot, sending=self.sending(spot), journey=number, step=each.key.step)
             taken = self.conduct.answers(plans, message)  # type: ignore[arg-type]
             yield each.key, Accepted() if taken else Refused("no", True)
+
+    def sending(self, spot: Spot) -> Sending:
+        element = spot.node.element
+        assert isinstance(element, Send)
+        assert element.sends is not None
+        return self.machine.sending(SendMessage(element.sends, element.sender, element.purpose, element.valid_for))
 
     def run(self) -> Seen:
         world, crowd = self.world, self.crowd
