@@ -181,9 +181,16 @@ class Life:
             self._changed = True
             self._follow_changes()
             self._settle()
-        coming, until, routine = self._coming, self.until, self._machine.has_routine
+        coming, until, running, mail = self._coming, self.until, self._running, self.mail
+        routine = self._machine.has_routine
         while True:
-            due = self._next_due() if self._running or self.mail.waiting or routine else NEVER
+            due = self._machine.next_routine(self.now) if routine else NEVER
+            for journey in running:
+                if journey.due_at < due:
+                    due = journey.due_at
+            for message in mail.waiting:
+                if message.due_at < due:
+                    due = message.due_at
             at = coming[0][0] if coming else NEVER
             if due <= at:
                 if due > until:
@@ -203,18 +210,6 @@ class Life:
     def finish(self) -> list[Passage]:
         """The journeys that are still under way."""
         return self._running
-
-    def _next_due(self) -> Instant:
-        due = NEVER
-        for journey in self._running:
-            if journey.due_at < due:
-                due = journey.due_at
-        for message in self.mail.waiting:
-            if message.due_at < due:
-                due = message.due_at
-        if self._machine.has_routine:
-            due = min(due, self._machine.next_routine(self.now))
-        return due
 
     def _settle(self) -> None:
         """Let everything happen that is due now."""

@@ -13,6 +13,7 @@ from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
 from tactful.engine.lifecycle import next_entry
+from tactful.engine.rules import permission
 from tactful.engine.rules.permission import Limit
 from tactful.engine.rules.turn import sender_of
 from tactful.engine.simulation.answering import make_ready
@@ -85,29 +86,38 @@ class Machine:
         """Whether the flow's schedule brings people in at this moment."""
         return now in self._schedule
 
-    def is_awake(self, now: Instant, zone: ZoneInfo) -> bool:
-        """Whether it certainly is outside of the flow's quiet hours. Zones change their clocks at quarters of hours."""
+    def quiet_until(self, now: Instant, zone: ZoneInfo) -> Instant | None:
+        """As `permission.quiet_until`, with the flow's quiet hours; None also where it has none."""
         quiet = self.flow.settings.quiet_hours
-        assert quiet is not None
-        minute = (now + self._offset(now, zone)) // MINUTE % 1440
+        if quiet is None:
+            return None
+        offset = self._offset(now, zone)
+        local = now + offset
+        minute = local // MINUTE % 1440
         if quiet.start < quiet.end:
-            return not quiet.start <= minute < quiet.end
-        return quiet.end <= minute < quiet.start
+            if not quiet.start <= minute < quiet.end:
+                return None
+        elif quiet.end <= minute < quiet.start:
+            return None
+        ends = local // DAY * DAY + quiet.end * MINUTE - offset
+        if ends <= now:
+            ends += DAY
+        return ends if self._is_steady(offset, ends, zone) else permission.quiet_until(quiet, now, zone)
 
     def after(self, duration: Duration, instant: Instant, zone: ZoneInfo) -> Instant:
-        """As `Duration.after`. Where the offset from UTC is the same at the start and around the end, days have 24
-        hours."""
+        """As `Duration.after`: where no clock is changed on the way, days have 24 hours."""
         if not duration.days:
             return instant + duration.ms
         landed = instant + duration.days * DAY
-        offset = self._offset(instant, zone)
-        if (
-            offset == self._offset(landed, zone)
-            and offset == self._offset(landed - SWING, zone)
-            and offset == self._offset(landed + SWING, zone)
-        ):
+        if self._is_steady(self._offset(instant, zone), landed, zone):
             return landed + duration.ms
         return duration.after(instant, zone)
+
+    def _is_steady(self, offset: int, around: Instant, zone: ZoneInfo) -> bool:
+        """Whether the clocks of a zone have this offset around a moment: whatever is reckoned up to there with it is
+        right."""
+        offsets = (self._offset(around - SWING, zone), self._offset(around, zone), self._offset(around + SWING, zone))
+        return offsets == (offset, offset, offset)
 
     def _offset(self, now: Instant, zone: ZoneInfo) -> int:
         """How many ms the clocks of a zone are ahead of UTC; looked up once for each quarter of an hour."""

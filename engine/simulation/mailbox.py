@@ -53,22 +53,26 @@ class Mailbox:
 
     def verdict(self, message: Waiting, now: Instant) -> str | None:
         """`sent` where a message may go, the state it comes to where it never may; None where it is held now."""
-        sending, machine = message.sending, self._machine
-        quiet = machine.flow.settings.quiet_hours
+        sending, machine, expires_at = message.sending, self._machine, message.expires_at
         if (
             not self.blocks
             and not self._reviews
-            and (message.expires_at is None or now < message.expires_at)
+            and (expires_at is None or now < expires_at)
             and (len(self._sent_at) < machine.fewest or sending.purpose != "marketing")
-            and (quiet is None or machine.is_awake(now, self._zone))
             and address_of(self._contact, sending.channel) is not None
-        ):
-            return "sent"
+        ):  # then only quiet hours can stand in the way
+            ends_at = machine.quiet_until(now, self._zone)
+            if ends_at is None:
+                return "sent"
+            message.due_at = ends_at if expires_at is None else min(ends_at, expires_at)
+            return None
         to = destination_of(self._contact, sending.channel)
-        request = Request(sending.channel, sending.sender, to, sending.purpose, message.expires_at)
+        request = Request(sending.channel, sending.sender, to, sending.purpose, expires_at)
         blocks = [each for each in self.blocks if each.destination == to]
         review = self._reviews.get(to or "")
-        said = permission.permission(request, blocks, self._sent_at, quiet, machine.limits, now, self._zone, review)
+        said = permission.permission(
+            request, blocks, self._sent_at, machine.flow.settings.quiet_hours, machine.limits, now, self._zone, review
+        )
         match said:
             case permission.Send():
                 return "sent"
