@@ -69,7 +69,7 @@ def simulate(
     What no file says is guessed so that every path is taken, and said so. Texts are not rendered.
 
     Example:
-      tactful simulate win-back --contacts 100000 --days 30 --rates rates.yaml
+      tactful simulate win-back --contacts 100000 --rates win-back.rates.yaml
       tactful simulate win-back --against win-back-new.yaml --seeds 10 --html report.html
 
     With --json: {"reports": [{"flow", "version", "contacts", "begins", "days", "seeds", "totals": {"entered",

@@ -17,7 +17,7 @@ currency: EUR
 
 @pytest.fixture
 def rates(shop):
-    file = shop / "rates.yaml"
+    file = shop / "flows" / "win-back" / "win-back.rates.yaml"
     file.write_text(RATES, encoding="utf-8")
     return file
 
@@ -70,14 +70,14 @@ def test_a_crowd_of_a_file(tactful, shop, rates):
 def test_mistakes_of_a_rates_file_are_shown_at_their_place(tactful, shop, rates):
     rates.write_text("channels: {email: {opens: 400%}}\n", encoding="utf-8")
     ran = tactful("simulate", "win-back", "--rates", rates, code=1)
-    assert "rates.yaml:1:27: error: a share is between 0% and 100%" in ran.err
+    assert "win-back.rates.yaml:1:27: error: a share is between 0% and 100%" in ran.err
     assert ran.out == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rates", "rates.yaml", "--learn"], "both say what people do"),
+        (["--rates", "win-back.rates.yaml", "--learn"], "both say what people do"),
         (["--begin", "soon"], "`soon` is not a time"),
         (["--people", "nobody.csv"], "there is no file nobody.csv"),
         (["--against", "win-bak"], "did you mean `win-back`?"),
@@ -86,6 +86,11 @@ def test_mistakes_of_a_rates_file_are_shown_at_their_place(tactful, shop, rates)
 def test_wrong_use_is_explained(tactful, shop, rates, arguments, said):
     ran = tactful("simulate", "win-back", *arguments, code=1 if "--begin" in arguments else 2)
     assert said in ran.err
+
+
+def test_a_rates_file_is_no_flow(tactful, shop, rates):
+    assert tactful("check").out == "2 files checked, nothing to complain of\n"
+    assert "is a file of rates, not a flow" in tactful("check", rates, code=2).err
 
 
 def test_nothing_to_learn_from_is_said(tactful, open_shop):

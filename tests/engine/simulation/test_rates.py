@@ -53,6 +53,13 @@ def test_a_whole_file(tmp_path):
     assert rates.events["purchased"].data["value"](0) == 9.5
 
 
+def test_the_rates_among_the_examples_leave_nothing_to_be_guessed():
+    rates, problems = read_rates(ROOT / "examples" / "win-back" / "win-back.rates.yaml", win_back())
+    assert problems == ()
+    assert rates is not None
+    assert complete(rates, win_back(), MONDAY, with_people=False).guesses == ()
+
+
 def test_an_empty_file_is_one_where_all_is_as_usual(tmp_path):
     file = tmp_path / "rates.yaml"
     file.write_text("# nothing yet\n", encoding="utf-8")
