@@ -300,7 +300,7 @@ header{display:grid;gap:6px;margin-bottom:8px}
 .dot{display:inline-block;width:10px;height:10px;border-radius:50%;margin-right:8px}
 .dot.A{background:var(--A)}.dot.B{background:var(--B)}
 .card,.tile{background:var(--panel);border:1px solid var(--rim);border-radius:14px;padding:20px 22px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px}
 .tile{padding:16px 18px;display:grid;align-content:start;gap:4px}
 .name{font-size:13px}.values{display:flex;flex-wrap:wrap;gap:4px 22px}
 .value{font-size:25px;font-weight:640;letter-spacing:-.015em;color:var(--ink);line-height:1.25;white-space:nowrap}
