@@ -30,6 +30,7 @@ from tactful.engine.optout.noes import BOUNCED_HARD, No
 from tactful.engine.outbox import FAILED, QUEUED, SENT, SUPPRESSED, UNKNOWN, Outbox, Settled, Taken, Took
 from tactful.engine.render import CannotRender, render
 from tactful.engine.senders import Sender
+from tactful.engine.store.database import StoreError
 from tactful.engine.workers import NOBODY, Worker
 
 MINUTE = 60_000
@@ -289,6 +290,9 @@ class Delivery:
             try:
                 sent = lane.deliver(self._stopping.is_set)
                 wait = 0.0 if sent else lane.seconds_to_next()
+            except StoreError as error:
+                log.error("a lane cannot go on and looks again soon", sender=lane.sender, why=str(error))
+                sent, wait = 0, LOOK_AGAIN_SECONDS
             except Exception:  # the lane must outlive its troubles; they are all logged
                 log.exception("a lane failed and looks again soon", sender=lane.sender)
                 sent, wait = 0, LOOK_AGAIN_SECONDS
