@@ -25,6 +25,7 @@ from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
 from tactful.engine.store.database import ChangeWatch
+from tactful.engine.tracking.outgoing import tracking_of
 
 LOOK_SECONDS = 0.2
 """How often the database is asked whether another process changed it: two microseconds' work."""
@@ -46,7 +47,9 @@ class Daemon:
         self._clock = clock
         self._stop = threading.Event()
         self._files = FlowFiles(project, engine.host.catalogue)
-        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told)
+        self._delivery = Delivery(
+            engine.outbox, project.senders or {}, clock, told=self._told, tracking=tracking_of(engine, project)
+        )
         self._alarm = Alarm(
             Runner(engine, clock, self._delivery.wake, inbox_of(engine, project)).work, clock, self._failed
         )

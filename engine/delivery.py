@@ -27,6 +27,7 @@ from tactful.engine.clock import Clock
 from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Outbox, Settled, Taken, Took
 from tactful.engine.render import CannotRender, render
 from tactful.engine.senders import Sender
+from tactful.engine.tracking.outgoing import Tracking
 
 MINUTE = 60_000
 BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
@@ -73,12 +74,21 @@ class Pace:
 class Lane:
     """One sender's way out. Used by one thread at a time."""
 
-    def __init__(self, sender: str, settings: Sender, outbox: Outbox, clock: Clock, connector: Connector) -> None:
+    def __init__(
+        self,
+        sender: str,
+        settings: Sender,
+        outbox: Outbox,
+        clock: Clock,
+        connector: Connector,
+        tracking: Tracking | None = None,
+    ) -> None:
         self.sender = sender
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._connector = connector
+        self._tracking = tracking
         self._most_in_hand = FEWEST
         self._recorder = _Recorder(outbox, clock)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
@@ -122,7 +132,16 @@ class Lane:
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
             outgoing.append(Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now))
-        return outgoing, failed
+        if self._tracking is None:
+            return outgoing, failed
+        try:
+            return self._tracking.tracked(outgoing), failed
+        except Exception:  # without its links a message could not tell of its opening: it goes later, whole
+            log.exception("links could not be put into messages", sender=self.sender)
+            later = [
+                Settled(each.key, QUEUED, "its links could not be kept", due_at=now + BACKOFF[0]) for each in outgoing
+            ]
+            return [], [*failed, *later]
 
     def _hand_over(
         self,
@@ -216,6 +235,7 @@ class Delivery:
         senders: Mapping[str, Sender],
         clock: Clock,
         told: Callable[[], None] = lambda: None,
+        tracking: Tracking | None = None,
     ) -> None:
         self._told = told
         self._stopping = threading.Event()
@@ -223,7 +243,7 @@ class Delivery:
         self.closed: dict[str, str] = {}
         for sender, settings in senders.items():
             try:
-                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings))
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), tracking)
             except NoConnector as error:
                 self.closed[sender] = str(error)
         self._woken = {sender: threading.Event() for sender in self.lanes}
