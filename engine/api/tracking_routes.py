@@ -1,7 +1,7 @@
 """Pixels and click links: `/v/{token}.gif` and `/c/{token}`, public, without keys and without cookies.
 
-`GET` tells the engine. `HEAD` has the same answer and is told to nobody: link checkers ask by it, who want to know that a
-link works and where it leads, and no person does.
+`GET` tells the engine. `HEAD` has the same answer and is told to nobody: link checkers ask by it, who want to know that
+a link works and where it leads, and no person does.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def tracking_routes(engine: Engine, project: Project, clock: Clock) -> list[Rout
             return HTMLResponse(_NOT_FOUND, 404, headers={**_HEADERS, **policy})
         return Response(status_code=302, headers={**_HEADERS, "Location": quote(url, safe=_AS_IT_IS)})
 
-    return [Route("/v/{token}.gif", pixel, methods=["GET"]), Route("/c/{token}", link, methods=["GET"])]
+    return [Route("/v/{token:path}.gif", pixel, methods=["GET"]), Route("/c/{token:path}", link, methods=["GET"])]
 
 
 def _asked(request: Request, clock: Clock) -> Asked:
