@@ -170,9 +170,9 @@ class Shop:
             MONDAY,
         )
         settings = (project.senders or {})[SENDER]
-        self.lane = Lane(
-            SENDER, settings, self.engine.outbox, self.clock, connect(settings), tracking_of(self.engine, project)
-        )
+        self.connector = connect(settings)
+        tracking = tracking_of(self.engine, project)
+        self.lane = Lane(SENDER, settings, self.engine.outbox, self.clock, self.connector, tracking)
         self._runner = Runner(self.engine, self.clock)
         self.web.start(Starlette(routes=tracking_routes(self.engine, project, self.clock)))
 

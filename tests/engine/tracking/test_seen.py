@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
+import structlog
 from sqlalchemy import update
-from tests.engine.tracking.shop import BARRACUDA, FIREFOX, THUNDERBIRD, Shop
+from tests.engine.tracking.shop import BARRACUDA, FIREFOX, SENDER, THUNDERBIRD, Shop
 
 from tactful.elements.contract import MessageKey
+from tactful.engine.delivery import Lane
+from tactful.engine.incoming import Incoming
 from tactful.engine.keyring import Keyring
+from tactful.engine.store.database import Store
 from tactful.engine.store.statements import MESSAGE
+from tactful.engine.tracking.outgoing import tracking_of
 from tactful.engine.tracking.seen import Asked, Seen
 from tactful.engine.tracking.tokens import Click, Tokens
 
@@ -259,13 +265,35 @@ def test_many_at_once_are_told_once(shop: Shop) -> None:
 def test_a_database_in_trouble_still_answers(shop: Shop) -> None:
     (mail,) = shop.mails()
     shop.ask(mail.links[0], BARRACUDA)
-    with shop.engine.store.write() as tx:
-        tx.exec_driver_sql("ALTER TABLE event RENAME TO gone")
-    try:
+    with without_table(shop.engine.store, "event"), structlog.testing.capture_logs() as logs:
         assert shop.ask(mail.links[0]).headers["location"] == TEA
         assert shop.ask(mail.pixel).status == 200
-    finally:
-        with shop.engine.store.write() as tx:
-            tx.exec_driver_sql("ALTER TABLE gone RENAME TO event")
+    assert [entry["told"] for entry in logs] == ["clicked", "opened"]
     shop.ask(mail.pixel)
     assert [name for name, _ in shop.told()] == ["clicked_by_machine", "opened"]
+
+
+def test_messages_whose_links_cannot_be_kept_go_later(shop: Shop) -> None:
+    another = tracking_of(shop.engine, shop.project)  # with nothing in memory
+    lane = Lane(SENDER, (shop.project.senders or {})[SENDER], shop.engine.outbox, shop.clock, shop.connector, another)
+    shop.engine.host.tell([Incoming("began", "ana")], shop.clock.now())
+    with without_table(shop.engine.store, "link_target"), structlog.testing.capture_logs() as logs:
+        assert lane.deliver() == 1
+    assert [entry["event"] for entry in logs] == ["links could not be put into messages"]
+    assert len(shop.mails()) == 1
+    assert lane.deliver() == 0
+    shop.clock.advance(60_000)
+    assert lane.deliver() == 1
+    assert [len(mail.links) for mail in shop.mails()] == [3, 3]
+
+
+@contextmanager
+def without_table(store: Store, name: str) -> Iterator[None]:
+    """A table is away for a while."""
+    with store.write() as tx:
+        tx.exec_driver_sql(f"ALTER TABLE {name} RENAME TO away")
+    try:
+        yield
+    finally:
+        with store.write() as tx:
+            tx.exec_driver_sql(f"ALTER TABLE away RENAME TO {name}")
