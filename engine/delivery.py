@@ -138,9 +138,9 @@ class Lane:
             return self._tracking.tracked(outgoing), failed
         except Exception:  # without its links a message could not tell of its opening: it goes later, whole
             log.exception("links could not be put into messages", sender=self.sender)
-            later = [
-                Settled(each.key, QUEUED, "its links could not be kept", due_at=now + BACKOFF[0]) for each in outgoing
-            ]
+            keys = {each.key for each in outgoing}
+            why = Refused("its links could not be kept", final=False)
+            later = [self._settled(each.key, why, each.tries) for each in taken if each.key in keys]
             return [], [*failed, *later]
 
     def _hand_over(

@@ -86,9 +86,9 @@ def why_machine(
         return "a program that does not say what it is"
     if (who := _machine(agent)) is not None:
         return who
-    if since_sent_ms is not None and since_sent_ms < AT_ONCE_MS:
+    if since_sent_ms is not None and abs(since_sent_ms) < AT_ONCE_MS:  # clocks differ a little
         return "asked as soon as the message was sent"
-    if since_other_link_ms is not None and since_other_link_ms < TOGETHER_MS:
+    if since_other_link_ms is not None and abs(since_other_link_ms) < TOGETHER_MS:
         return "followed together with other links"
     return None
 

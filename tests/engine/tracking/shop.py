@@ -83,7 +83,10 @@ class WebServer:
     """uvicorn on a port of this machine, in a thread of its own. What it serves may come later than its port."""
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        # The protocol by name: else asyncio leaves out TCP_NODELAY, and a pixel takes 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def start(self, app: Starlette) -> None:

@@ -45,7 +45,8 @@ def test_no_person_asks_for_the_head_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since_sent_ms", "machine"), [(0, True), (1_999, True), (2_000, False), (-50, True), (None, False)]
+    ("since_sent_ms", "machine"),
+    [(0, True), (1_999, True), (2_000, False), (-50, True), (-5_000, False), (None, False)],
 )
 def test_nobody_is_there_as_soon_as_a_message_was_sent(since_sent_ms: int | None, machine: bool) -> None:
     assert (why_machine("GET", {"user-agent": FIREFOX}, since_sent_ms) is not None) is machine

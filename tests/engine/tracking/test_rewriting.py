@@ -131,6 +131,16 @@ def test_one_link_may_have_another_address_and_one_none() -> None:
     )
 
 
+def test_an_address_is_written_so_that_it_is_read_as_it_is() -> None:
+    base = "https://go.acme.example/a\"b'c&lt;d>"
+    for quote in ('"', "'", ""):
+        page = read(f"<a href={quote}https://x.example/{quote} class=x>", base)
+        text = written(page, {"https://x.example/": f"{base}/c/T"}, f"{base}/v/T.gif")
+        reader = Reader(text)
+        assert reader.hrefs == [f"{base}/c/T"]
+        assert reader.images == [f"{base}/v/T.gif"]
+
+
 @pytest.mark.parametrize(
     ("html", "with_pixel"),
     [
@@ -172,11 +182,13 @@ class Reader(HTMLParser):
         super().__init__(convert_charrefs=False)
         self.found: list[object] = []
         self.hrefs: list[str] = []
+        self.images: list[str] = []
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         attrs = [list(each) for each in attrs]
+        self.images += [value for name, value in attrs if tag == "img" and name == "src"]
         for each in attrs if tag == "a" else []:
             if each[0] == "href":
                 self.hrefs.append(each[1])

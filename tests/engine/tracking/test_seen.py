@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from html import escape
+from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import update
-from tests.engine.tracking.shop import BARRACUDA, FIREFOX, SENDER, THUNDERBIRD, Shop
+from tests.engine.tracking.shop import BARRACUDA, FIREFOX, NOTE, SENDER, THUNDERBIRD, Shop
 
 from tactful.elements.contract import MessageKey
+from tactful.engine.channels import Outgoing
+from tactful.engine.compose import open_engine
 from tactful.engine.delivery import Lane
 from tactful.engine.incoming import Incoming
 from tactful.engine.keyring import Keyring
+from tactful.engine.senders import ConsoleSender
 from tactful.engine.store.database import Store
 from tactful.engine.store.statements import MESSAGE
-from tactful.engine.tracking.outgoing import tracking_of
+from tactful.engine.tracking.outgoing import Tracking, tracking_of
+from tactful.engine.tracking.rewriting import read
 from tactful.engine.tracking.seen import Asked, Seen
 from tactful.engine.tracking.tokens import Click, Tokens
 
@@ -127,6 +135,45 @@ def test_it_leads_where_a_message_of_ours_led_and_nowhere_else(shop: Shop) -> No
     known = Tokens(shop.engine.do_not_contact.keyring)
     assert shop.ask(f"{shop.web.url}/c/{known.click(Click(key, 999))}").status == 404
     assert shop.told() == []
+
+
+@pytest.mark.parametrize(
+    ("written", "location"),
+    [
+        ("https://büro.example/ž?q=a b", "https://b%C3%BCro.example/%C5%BE?q=a%20b"),
+        ("https://x.example/%C5%BE?q=a%20b+c#part", "https://x.example/%C5%BE?q=a%20b+c#part"),
+        ("https://x.example/👋?a=1&amp;b=[2]&amp;c='d'", "https://x.example/%F0%9F%91%8B?a=1&b=[2]&c='d'"),
+        ("https://x.example/\\evil.example/&lt;b&gt;|", "https://x.example/%5Cevil.example/%3Cb%3E%7C"),
+        ("https://ana:secret@x.example:8443/", "https://ana:secret@x.example:8443/"),
+    ],
+)
+def test_odd_addresses_lead_where_they_led(tmp_path: Path, written: str, location: str) -> None:
+    shop = Shop(tmp_path, NOTE.replace("https://shop.example/tea?a=1&amp;b=2", written))
+    try:
+        shop.happens("began")
+        assert shop.ask(shop.mails()[0].links[0]).headers["location"] == location
+    finally:
+        shop.close()
+
+
+URLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=100).map("https://x.example/".__add__)
+
+
+@given(st.lists(URLS, min_size=1, max_size=5))
+def test_any_address_is_known_again(urls: list[str]) -> None:
+    engine = open_engine("sqlite://")
+    try:
+        tokens = Tokens(engine.do_not_contact.keyring)
+        html = "".join(f'<a href="{escape(url)}">' for url in urls)
+        settings = ConsoleSender(via="console", channel="email", track=frozenset({"clicked"}))
+        message = Outgoing(MessageKey(1, 1), "email", SENDER, settings, "ana@example.com", {"html": html}, "<x>", 0)
+        (tracked,) = Tracking(engine.store, tokens, "https://go.example").tracked([message])
+        links = [link.url for link in read(tracked.parts["html"], "https://elsewhere.example").links]
+        seen = Seen(engine)
+        led = [seen.link(link.rpartition("/")[2], Asked("HEAD", 0)) for link in links]
+        assert led == [url.strip(" ") for url in urls]
+    finally:
+        engine.close()
 
 
 def test_a_link_outlives_its_message(shop: Shop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.engine.tracking.shop import BARRACUDA, FIREFOX, SENDER, THUNDERBIRD, WIN_BACK, Shop
+from tests.engine.tracking.shop import BARRACUDA, FIREFOX, NOTE, SENDER, THUNDERBIRD, WIN_BACK, Shop
 
 from tactful.elements import catalogue
 from tactful.engine.project import load_project
@@ -53,6 +53,21 @@ def test_after_a_scanner_the_person_still_counts(win_back: Shop) -> None:
     assert followed.headers["location"] == "https://harbourtea.example/basket"
     win_back.settle()
     assert ("opened", "happened") in win_back.path()
+
+
+def test_a_flow_may_take_no_service_for_a_person(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, NOTE.replace("message: mail,", "message: mail, where: is_empty(event.through),"))
+    try:
+        shop.happens("began")
+        shop.happens("began")
+        shop.clock.advance(60_000)
+        first, second = shop.mails()
+        shop.ask(first.pixel, "Mozilla/5.0")
+        shop.ask(second.pixel, THUNDERBIRD)
+        assert [name for name, _ in shop.told()] == ["opened", "opened"]
+        assert shop.path().count(("opened", "happened")) == 1
+    finally:
+        shop.close()
 
 
 def test_what_a_message_says_is_what_it_said_without_tracking(tmp_path: Path) -> None:
