@@ -107,7 +107,8 @@ def test_a_link_that_nobody_can_follow_is_left_alone(around: str) -> None:
 
 @pytest.mark.parametrize(
     "before",
-    ["<!-->", "<!--->", "<!-- a -- b -->", "<!-- a --!>", "<![if !mso]>", "<?xml version='1.0'?>", "</>", "</ a>", "<", "a < b", "<3",
+    ["<!-->", "<!--->", "<!-- a -- b -->", "<!-- a --!>",
+     "<![if !mso]>", "<?xml version='1.0'?>", "</>", "</ a>", "<", "a < b", "<3",
      "<style>a>b{}</style >", "<style></stylesheet></style>", "<br/>", '<p title=">">', "<p title='\">'>", "<p =a=b>",
      "<p a= >", "<p 'x>", "<scripts>", "&lt;a", "<a>", "<p title=a\"b>"],
 )  # fmt: skip

@@ -291,7 +291,7 @@ def test_what_is_known_is_answered_without_a_write(shop: Shop) -> None:
     again = Seen(shop.engine)  # as after a start, with nothing in memory
     another_process = Store(shop.engine.store.url)
     # Whoever wanted to write would have to wait for the other one.
-    with closing(another_process), another_process.write():
+    with closing(another_process), another_process.write(), structlog.testing.capture_logs() as logs:
         for agent in (FIREFOX, BARRACUDA):
             for _ in range(50):
                 shop.ask(mail.pixel, agent)
@@ -299,6 +299,7 @@ def test_what_is_known_is_answered_without_a_write(shop: Shop) -> None:
             asked = Asked("GET", shop.clock.now(), {"user-agent": agent})
             again.link(mail.links[0].rpartition("/")[2], asked)
             again.pixel(mail.pixel.rpartition("/")[2].removesuffix(".gif"), asked)
+    assert not logs
     assert shop.told() == told
 
 
