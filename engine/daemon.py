@@ -27,6 +27,7 @@ from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
 from tactful.engine.store.database import ChangeWatch, StoreError
+from tactful.engine.tracking.outgoing import tracking_of
 from tactful.engine.workers import BEAT_SECONDS, Worker
 
 LOOK_SECONDS = 0.2
@@ -50,7 +51,10 @@ class Daemon:
         self._stop = threading.Event()
         self._files = FlowFiles(project, engine.host.catalogue)
         self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
-        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker)
+        self._delivery = Delivery(
+            engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker,
+            tracking=tracking_of(engine, project),
+        )  # fmt: skip
         self._alarm = Alarm(
             Runner(engine, clock, self._delivery.wake, inbox_of(engine, project)).work, clock, self._failed
         )

@@ -31,6 +31,7 @@ from tactful.engine.outbox import FAILED, QUEUED, SENT, SUPPRESSED, UNKNOWN, Out
 from tactful.engine.render import CannotRender, render
 from tactful.engine.senders import Sender
 from tactful.engine.store.database import StoreError
+from tactful.engine.tracking.outgoing import Tracking
 from tactful.engine.workers import NOBODY, Worker
 
 MINUTE = 60_000
@@ -86,12 +87,14 @@ class Lane:
         clock: Clock,
         connector: Connector,
         worker: Worker | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
         self.sender = sender
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._connector = connector
+        self._tracking = tracking
         self._most_in_hand = FEWEST
         self._worker = worker
         self._recorder = _Recorder(outbox, clock, worker)
@@ -147,7 +150,16 @@ class Lane:
                 Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now,
                          attempt_id=attempt)
             )  # fmt: skip
-        return outgoing, failed
+        if self._tracking is None:
+            return outgoing, failed
+        try:
+            return self._tracking.tracked(outgoing), failed
+        except Exception:  # without its links a message could not tell of its opening: it goes later, whole
+            log.exception("links could not be put into messages", sender=self.sender)
+            keys = {each.key for each in outgoing}
+            why = Refused("its links could not be kept", final=False)
+            later = [self._settled(each.key, why, each.tries) for each in taken if each.key in keys]
+            return [], [*failed, *later]
 
     def _hand_over(
         self,
@@ -247,6 +259,7 @@ class Delivery:
         clock: Clock,
         told: Callable[[], None] = lambda: None,
         worker: Worker | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
         self._told = told
         self._stopping = threading.Event()
@@ -254,7 +267,8 @@ class Delivery:
         self.closed: dict[str, str] = {}
         for sender, settings in senders.items():
             try:
-                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), worker)
+                connector = connect(settings)
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connector, worker, tracking)
             except NoConnector as error:
                 self.closed[sender] = str(error)
         self._woken = {sender: threading.Event() for sender in self.lanes}

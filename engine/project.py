@@ -96,7 +96,7 @@ class Project(BaseModel):
         senders = None
         if self.senders is not None:
             senders = {
-                name: SenderFacts(sender.channel, sender.two_way, sender.reports)
+                name: SenderFacts(sender.channel, sender.two_way, sender.learns)
                 for name, sender in self.senders.items()
             }
         return Surroundings(self.contact, senders, self.transactional, self.opt_out.links.enabled)

@@ -29,7 +29,7 @@ from tactful.engine.project_options import (
     ProjectOptions,
 )
 from tactful.engine.rules.permission import Limit
-from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender
+from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender, tracks
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import AttributeType, Place
 from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
@@ -109,6 +109,7 @@ class _Reading:
         senders = self._section("senders", self._senders)
         limits = self._limits()
         opt_out = self._section("opt_out", lambda piece: self._opt_out(piece, senders)) or OptOut()
+        self._check_tracking(senders)
         self._warn(options, senders, opt_out)
         if options is None:
             return None
@@ -232,6 +233,20 @@ class _Reading:
             sender = sender.model_copy(update={"folder": (self._file.parent / sender.folder).resolve()})
         assert isinstance(sender, ConsoleSender | SmtpSender | InfobipSender | TwilioSender)
         return sender
+
+    def _check_tracking(self, senders: Mapping[str, Sender] | None) -> None:
+        """Pixels and click links need somewhere to lead."""
+        opt_out, written = self._root.get("opt_out"), self._root.get("senders")
+        if isinstance(opt_out, MapPiece) and "base_url" in opt_out.entries:
+            return
+        for name, sender in (senders or {}).items():
+            if tracks(sender):
+                assert isinstance(written, MapPiece)
+                piece = written.entries[name].piece
+                assert isinstance(piece, MapPiece)
+                hint = "write `opt_out: {base_url: https://…}`, where this engine answers, or leave `track` out"
+                spot = piece.entries["track"].spot
+                self._report.error(spot, "links-lead-nowhere", "`track` needs a `base_url` to lead to", hint)
 
     # --- Opt-outs ---
 

@@ -111,6 +111,40 @@ def test_what_flows_want_to_know(folder):
     )
 
 
+TRACKS = """\
+senders:
+  a@acme.example: {channel: email, via: smtp, host: localhost, %s}
+  b@acme.example: {channel: email, via: console, track: [opened]}
+opt_out: {base_url: https://go.acme.example, links: {enabled: false}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "reports"),
+    [
+        ("track: []", set()),
+        ("track: [opened]", {"opened"}),
+        ("track: [clicked, opened]", {"opened", "clicked"}),
+        ("track: [opened], reports: [bounced]", {"opened", "bounced"}),
+    ],
+)
+def test_what_is_tracked_counts_as_reported(folder, written, reports):
+    senders = project(folder, TRACKS % written).surroundings().senders
+    assert senders is not None
+    assert senders["a@acme.example"].reports == reports
+    assert senders["b@acme.example"].reports is None, "the console reports whatever email can"
+
+
+def test_tracking_that_leads_nowhere_is_told_at_its_place(folder):
+    text = TRACKS.partition("opt_out")[0] % "track: [opened]"
+    assert told(folder, text) == [(2, 64, "links-lead-nowhere"), (3, 50, "links-lead-nowhere")]
+    assert told(folder, text + "opt_out: {base_url: nowhere}") == [(4, 21, "bad-url")], "one mistake is told once"
+    assert told(folder, text.replace("via: smtp, host: localhost", "via: infobip")) == [
+        (2, 50, "unknown-option"),
+        (3, 50, "links-lead-nowhere"),
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
 def test_an_empty_file_is_a_project(folder, text):
     found = project(folder, text)
@@ -180,6 +214,12 @@ opt_out:
         ("senders: {a@x.example: {channel: email, via: console, reports: [openned]}}", "did you mean `opened`?"),
         ("senders: {a@X.example: {channel: email, via: console}}", "write `a@x.example`"),
         ("senders: {+385 95 000111: {channel: push, via: console, nam: x}}", "did you mean `name`?"),
+        ("senders: {a@x.example: {channel: email, via: console, track: [openned]}}", "did you mean `opened`?"),
+        ("senders: {+38595000111: {channel: sms, via: console, track: [clicked]}}", "leave it out"),
+        (
+            "senders: {a@x.example: {channel: email, via: console, track: [opened]}}",
+            "write `opt_out: {base_url: https://…}`, where this engine answers, or leave `track` out",
+        ),
         ("opt_out: {links: {enabled: true}}", "write `base_url: https://…` above, or `enabled: false`"),
     ],
 )
