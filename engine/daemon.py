@@ -21,6 +21,7 @@ from tactful.engine.delivery import Delivery
 from tactful.engine.flow_files import FlowFiles
 from tactful.engine.flowbook import LIVE, PAUSED
 from tactful.engine.optout.inbox import inbox_of
+from tactful.engine.optout.links import links_of
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
@@ -46,7 +47,8 @@ class Daemon:
         self._clock = clock
         self._stop = threading.Event()
         self._files = FlowFiles(project, engine.host.catalogue)
-        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told)
+        links = links_of(engine.store, engine.do_not_contact.keyring, project)
+        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, links=links)
         self._alarm = Alarm(
             Runner(engine, clock, self._delivery.wake, inbox_of(engine, project)).work, clock, self._failed
         )

@@ -24,8 +24,9 @@ from tactful.engine.channels import (
     message_id,
 )
 from tactful.engine.clock import Clock
+from tactful.engine.optout.links import OptOutLinks, one_click_headers
 from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Outbox, Settled, Taken, Took
-from tactful.engine.render import CannotRender, render
+from tactful.engine.render import CannotRender, at_hand, render
 from tactful.engine.senders import Sender
 
 MINUTE = 60_000
@@ -71,14 +72,24 @@ class Pace:
 
 
 class Lane:
-    """One sender's way out. Used by one thread at a time."""
+    """One sender's way out. Used by one thread at a time. `links` are the project's opt-out links, None where it has
+    none."""
 
-    def __init__(self, sender: str, settings: Sender, outbox: Outbox, clock: Clock, connector: Connector) -> None:
+    def __init__(
+        self,
+        sender: str,
+        settings: Sender,
+        outbox: Outbox,
+        clock: Clock,
+        connector: Connector,
+        links: OptOutLinks | None = None,
+    ) -> None:
         self.sender = sender
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._connector = connector
+        self._links = links
         self._most_in_hand = FEWEST
         self._recorder = _Recorder(outbox, clock)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
@@ -109,10 +120,18 @@ class Lane:
         return took.looked_at
 
     def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
+        try:
+            links = {} if self._links is None else self._links.of(taken)
+        except Exception:  # nothing leaves with a link that is not kept; it goes later
+            log.exception("opt-out links could not be kept", sender=self.sender)
+            why = "its opt-out link could not be kept"
+            return [], [Settled(each.key, QUEUED, why, due_at=now + BACKOFF[0]) for each in taken]
         outgoing, failed = [], []
         for each in taken:
+            link = links.get(each.key)
             try:
-                parts = render(each.element, each.contact, each.entry, each.values, each.flow, each.key)
+                extras = at_hand(each.contact, each.settings, now, link)
+                parts = render(each.element, each.contact, each.entry, each.values, each.flow, each.key, extras)
                 id = message_id(each.key, each.sender)
             except CannotRender as error:
                 failed.append(Settled(each.key, FAILED, str(error)))
@@ -121,7 +140,10 @@ class Lane:
                 log.exception("a message could not be rendered", message=str(each.key), flow=each.flow)
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
-            outgoing.append(Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now))
+            headers = {} if link is None or each.channel != "email" else one_click_headers(link, each.purpose)
+            outgoing.append(
+                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now, headers)
+            )
         return outgoing, failed
 
     def _hand_over(
@@ -216,6 +238,7 @@ class Delivery:
         senders: Mapping[str, Sender],
         clock: Clock,
         told: Callable[[], None] = lambda: None,
+        links: OptOutLinks | None = None,
     ) -> None:
         self._told = told
         self._stopping = threading.Event()
@@ -223,7 +246,7 @@ class Delivery:
         self.closed: dict[str, str] = {}
         for sender, settings in senders.items():
             try:
-                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings))
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), links)
             except NoConnector as error:
                 self.closed[sender] = str(error)
         self._woken = {sender: threading.Event() for sender in self.lanes}
