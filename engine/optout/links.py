@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
@@ -150,7 +150,7 @@ def linked_message(tx: Connection, key: MessageKey) -> LinkedMessage | None:
     ).first()
     if row is None:
         return None
-    contact, element, channel, sender, destination, purpose, flow, version, entry = row
+    contact, element, channel, sender, destination, purpose, flow, version, entry = tuple[Any, ...](row)
     return LinkedMessage(
         key, reading.contacts(tx, [contact])[contact], flow, version, element, channel, sender, destination, purpose,
         rows.read_entry(entry).at,

@@ -1,0 +1,1 @@
+"""HTTP: what the engine answers to requests."""
