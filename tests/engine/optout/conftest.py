@@ -1,11 +1,22 @@
-"""Shows the figures of the corpus at the end of a run."""
+"""What tests of opting out share; and the figures of the corpus, shown at the end of a run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from tests.engine.optout.site import Site, new_world, served
 
 FIGURES = "keywords"
 """The property of a test's report that holds one line of them."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A project that sends messages, and its opt-out pages, served."""
+    with new_world(tmp_path) as world, served(world) as site:
+        yield site
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
