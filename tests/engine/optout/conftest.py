@@ -8,8 +8,19 @@ from pathlib import Path
 import pytest
 from tests.engine.optout.site import Site, new_world, served
 
+from tactful.engine.store.database import IN_MEMORY
+from tactful.engine.testing import World
+
 FIGURES = "keywords"
 """The property of a test's report that holds one line of them."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """The world of a project that sends messages with links, on each kind of database."""
+    url = request.getfixturevalue("postgresql").new_database() if request.param == "postgresql" else IN_MEMORY
+    with new_world(tmp_path, database=url) as world:
+        yield world
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,8 @@ MARKETING, EVERYTHING = Links(), Links(covers="everything")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with new_world(tmp_path) as world:
-        yield world
+def world(shop: World) -> World:
+    return shop
 
 
 def sent(world: World, flow: str, contact: str = "ana") -> LinkedMessage:

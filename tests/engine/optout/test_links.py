@@ -22,9 +22,8 @@ BASE = "https://go.acme.example"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with new_world(tmp_path) as world:
-        yield world
+def world(shop: World) -> World:
+    return shop
 
 
 def links(world: World, secret: bytes | None = None) -> OptOutLinks:

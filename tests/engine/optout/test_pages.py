@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -83,6 +84,17 @@ def test_the_button_opts_out_and_the_link_works_again(site: Site) -> None:
         assert site.client.get(path).text == first.text, "a used link says the same as a new one"
     assert site.blocks() == [(EMAIL, "email", "", "marketing")]
     assert site.opted_out() == 1
+
+
+def test_many_at_once_are_one_opt_out(tmp_path: Path) -> None:
+    """A mail program and its user press at the same moment, and both again."""
+    with new_world(tmp_path, database=f"sqlite:///{tmp_path / 'acme.db'}") as world, served(world) as site:
+        path = site.path(site.send("letter"))
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: press(site, path, do="stop").status_code, range(64)))
+        assert answers == [200] * 64
+        assert site.blocks() == [(EMAIL, "email", "", "marketing")]
+        assert site.opted_out() == 1
 
 
 def test_whatever_is_posted_is_taken_for_a_no(site: Site) -> None:
