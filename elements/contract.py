@@ -63,8 +63,7 @@ class MessageKey(NamedTuple):
         return cls(int(journey), int(step))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to a contact, or to a message sent to them.
 
     `at` is when it happened (never after the engine learnt of it). `message` is the message it is
@@ -74,13 +73,12 @@ class Event:
 
     name: str
     at: Instant
-    data: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    data: Mapping[str, Any] = NOTHING
     message: MessageKey | None = None
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """A person as flows see them. `key` is their own id, `number` the engine's short one.
 
     `attributes` holds JSON values (text, number, true/false, None, list; dates as `2026-12-24` text).
@@ -89,15 +87,14 @@ class Contact:
 
     number: int
     key: str
-    attributes: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    attributes: Mapping[str, Any] = NOTHING
     tags: frozenset[str] = frozenset()
     email: str | None = None
     phone: str | None = None
     time_zone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message of this journey: the newest one its element sent.
 
     `state` is one of the message states (`docs/messages.md`); `sent_at` is None until it was sent.
@@ -129,8 +126,7 @@ class Settings:
     purpose: Purpose = "marketing"
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """What an element is told: one contact's stand at one element, now.
 
     `step` numbers the visits of a journey from 1; a message sent here is `MessageKey(journey, step)`.
@@ -246,8 +242,7 @@ class Stay:
     effects: tuple[Effect, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(NamedTuple):
     """An event that would end the stay.
 
     With `step`, an event of the message sent at that step of this journey, whenever it came since

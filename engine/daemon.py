@@ -7,7 +7,9 @@ next start finds every timer and every message where they stood, and what was in
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,7 +27,8 @@ from tactful.engine.optout.links import links_of
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
-from tactful.engine.store.database import ChangeWatch
+from tactful.engine.store.database import ChangeWatch, StoreError
+from tactful.engine.workers import BEAT_SECONDS, Worker
 
 LOOK_SECONDS = 0.2
 """How often the database is asked whether another process changed it: two microseconds' work."""
@@ -47,8 +50,11 @@ class Daemon:
         self._clock = clock
         self._stop = threading.Event()
         self._files = FlowFiles(project, engine.host.catalogue)
+        self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
         links = links_of(engine.store, engine.do_not_contact.keyring, project)
-        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, links=links)
+        self._delivery = Delivery(
+            engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker, links=links
+        )
         self._alarm = Alarm(
             Runner(engine, clock, self._delivery.wake, inbox_of(engine, project)).work, clock, self._failed
         )
@@ -62,7 +68,8 @@ class Daemon:
         # Watched from before the first look, so that no change falls in between.
         with only_one(self._engine.store.path), _collecting_seldom(), closing(self._engine.store.changes()) as changes:
             wall, steady = self._clock.now() / 1000, self._clock.monotonic()
-            self._recover()
+            self._worker.join()
+            self._take_over()
             self._delivery.start()
             self._alarm.start()
             log.info("running", database=self._engine.store.name, flows=len(self._engine.host.flows.live.by_id))
@@ -76,20 +83,24 @@ class Daemon:
                 log.info("stopping")
                 self._alarm.stop()
                 self._delivery.stop()
+                self._worker.leave()
                 log.info("stopped")
 
-    def _recover(self) -> None:
+    def _take_over(self) -> None:
+        """See to what daemons had in hand that are gone. Where one runs at a time, that is every other one."""
+        all_but = self._worker.number if self._worker.alone else None
         repeats = [
             name for name, sender in (self._project.senders or {}).items() if sender.on_unknown == "at_least_once"
         ]
-        found = self._engine.outbox.recover(repeats, self._clock.now())
+        found = self._engine.outbox.recover(repeats, self._clock.now(), all_but)
         if found:
-            log.warning("messages were in hand when the engine last stopped", unknown=found)
+            log.warning("messages were in hand when an engine stopped", unknown=found)
+            self._delivery.wake()
 
     def _watch(self, changes: ChangeWatch, wall: float, steady: float) -> None:
         """Look after what no timer tells of: other processes' changes, changed files, a clock that jumped. `wall` and
         `steady` are what the clock said at the start, in seconds."""
-        files_at = 0.0
+        files_at = beat_at = 0.0
         while not self._stop.wait(LOOK_SECONDS):
             now_wall, now_steady = self._clock.now() / 1000, self._clock.monotonic()
             jumped = abs((now_wall - wall) - (now_steady - steady)) > CLOCK_JUMP_SECONDS
@@ -99,6 +110,13 @@ class Daemon:
             if jumped or changes.changed():
                 self._alarm.wake()
                 self._delivery.wake()
+            if now_steady >= beat_at and not self._worker.alone:
+                beat_at = now_steady + BEAT_SECONDS
+                try:
+                    self._worker.beat()
+                    self._take_over()
+                except StoreError as error:  # it hands over nothing until it is heard again
+                    log.error("this daemon cannot say that it is alive", why=str(error))
             if now_steady >= files_at:
                 files_at = now_steady + FILES_SECONDS
                 try:

@@ -14,20 +14,24 @@ import structlog
 from tactful.elements.contract import Instant, MessageKey
 from tactful.engine.channels import (
     Accepted,
+    Blocked,
     Connector,
     NoConnector,
     Outcome,
     Outgoing,
     Refused,
     Unknown,
+    attempt_id,
     connect,
     message_id,
 )
 from tactful.engine.clock import Clock
 from tactful.engine.optout.links import OptOutLinks, one_click_headers
-from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Outbox, Settled, Taken, Took
+from tactful.engine.optout.noes import BOUNCED_HARD, No
+from tactful.engine.outbox import FAILED, QUEUED, SENT, SUPPRESSED, UNKNOWN, Outbox, Settled, Taken, Took
 from tactful.engine.render import CannotRender, at_hand, render
 from tactful.engine.senders import Sender
+from tactful.engine.workers import NOBODY, Worker
 
 MINUTE = 60_000
 BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
@@ -82,6 +86,7 @@ class Lane:
         outbox: Outbox,
         clock: Clock,
         connector: Connector,
+        worker: Worker | None = None,
         links: OptOutLinks | None = None,
     ) -> None:
         self.sender = sender
@@ -91,7 +96,8 @@ class Lane:
         self._connector = connector
         self._links = links
         self._most_in_hand = FEWEST
-        self._recorder = _Recorder(outbox, clock)
+        self._worker = worker
+        self._recorder = _Recorder(outbox, clock, worker)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
 
     def deliver(self, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -103,7 +109,7 @@ class Lane:
         self._recorder.record()
         most = self._most_in_hand if self.pace is None else self.pace.allows(self._clock.monotonic())
         now = self._clock.now()
-        took = self._outbox.take(self.sender, now, most) if most else Took()
+        took = self._take(now, most) if most else Took()
         if not took.messages:
             return took.looked_at
         taken = took.messages
@@ -118,6 +124,13 @@ class Lane:
             worth = int(len(taken) / seconds * IN_HAND_SECONDS) if seconds > 0 else MOST
             self._most_in_hand = max(FEWEST, min(MOST, worth))
         return took.looked_at
+
+    def _take(self, now: Instant, most: int) -> Took:
+        if self._worker is None:
+            return self._outbox.take(self.sender, now, most)
+        if not self._worker.is_sure():
+            return Took()
+        return self._outbox.take(self.sender, now, most, self._worker.number, alone=self.pace is not None)
 
     def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
         try:
@@ -141,9 +154,11 @@ class Lane:
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
             headers = {} if link is None or each.channel != "email" else one_click_headers(link, each.purpose)
+            attempt = attempt_id(each.key, each.sender, each.entry.at, each.tries - each.unknowns)
             outgoing.append(
-                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now, headers)
-            )
+                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now, headers,
+                         attempt_id=attempt)
+            )  # fmt: skip
         return outgoing, failed
 
     def _hand_over(
@@ -153,16 +168,18 @@ class Lane:
         stopping: Callable[[], bool],
     ) -> None:
         left = [each.key for each in reversed(outgoing)]
-        in_hand = True
+        in_hand = False
+        outcomes = self._connector.send(outgoing)
         try:
-            for key, outcome in self._connector.send(outgoing):
+            while left and not stopping() and (self._worker is None or self._worker.is_sure()):
+                in_hand = True
+                key, outcome = next(outcomes)
                 assert left[-1] == key, "a connector answers in the order asked"
                 left.pop()
                 in_hand = False
                 self._recorder.note(self._settled(key, outcome, tries[key]))
-                if stopping():
-                    break
-                in_hand = True
+            if not left:
+                next(outcomes, None)  # let the connector come to its end
         finally:
             now = self._clock.now()
             rest = [Settled(key, QUEUED, "not tried yet", due_at=now) for key in left]
@@ -177,8 +194,10 @@ class Lane:
                 return Settled(key, SENT, provider_id=provider_id)
             case Refused(why, final=False, retry_after_ms=after) if tries <= len(BACKOFF):
                 return Settled(key, QUEUED, why, due_at=now + (after or BACKOFF[tries - 1]))
-            case Refused(why):
-                return Settled(key, FAILED, why)
+            case Refused(why, no_such_address=nobody):
+                return Settled(key, FAILED, why, no=BOUNCED_HARD if nobody else None)
+            case Blocked(why, source, level):
+                return Settled(key, SUPPRESSED, why, no=No(source, level=level))
             case Unknown(why):
                 return self._unknown(key, why, now)
 
@@ -206,8 +225,9 @@ class _Recorder:
     """Records outcomes soon, but not one by one: what is not recorded at a crash counts as unknown. What could not
     be recorded is kept for the next time."""
 
-    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, worker: Worker | None) -> None:
         self._outbox = outbox
+        self._worker = worker
         self._clock = clock
         self._outcomes: list[Settled] = []
         self._since = clock.monotonic()
@@ -223,7 +243,7 @@ class _Recorder:
 
     def record(self, more: Sequence[Settled] = ()) -> None:
         self._outcomes.extend(more)
-        self._outbox.settle(self._outcomes, self._clock.now())
+        self._outbox.settle(self._outcomes, self._clock.now(), self._worker.number if self._worker else NOBODY)
         self._outcomes = []
         self._since = self._clock.monotonic()
 
@@ -238,6 +258,7 @@ class Delivery:
         senders: Mapping[str, Sender],
         clock: Clock,
         told: Callable[[], None] = lambda: None,
+        worker: Worker | None = None,
         links: OptOutLinks | None = None,
     ) -> None:
         self._told = told
@@ -246,7 +267,7 @@ class Delivery:
         self.closed: dict[str, str] = {}
         for sender, settings in senders.items():
             try:
-                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), links)
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), worker, links)
             except NoConnector as error:
                 self.closed[sender] = str(error)
         self._woken = {sender: threading.Event() for sender in self.lanes}

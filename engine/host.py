@@ -288,7 +288,7 @@ class Host:
             return {}
         wanted = [_log_of(situations[number]) for number in numbers if number in situations]
         log = reading.log(tx, wanted)
-        return {number: replace(situations[number], log=log.get(number, ())) for number, _, _ in wanted}
+        return {number: situations[number]._replace(log=log.get(number, ())) for number, _, _ in wanted}
 
 
 def _log_of(situation: Situation) -> tuple[int, int, int]:

@@ -19,9 +19,8 @@ The rules, which hold for every element:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tactful.elements.contract import (
@@ -69,8 +68,7 @@ class ElementError(Exception):
     """An element broke the contract; the message names the flow, the element and what it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Journey:
+class Journey(NamedTuple):
     """All that survives a restart.
 
     `contact` is the contact's number; `entry_number` counts their entries into this flow from 1.
@@ -92,13 +90,12 @@ class Journey:
     step: int = 0
     arrived_at: Instant = 0
     due_at: Instant | None = None
-    values: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    values: Mapping[str, Any] = NOTHING
     ended_at: Instant | None = None
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Visited:
+class Visited(NamedTuple):
     """An element a journey left: by which exit, when, and for which event (0: none of the log)."""
 
     journey: int
@@ -111,8 +108,7 @@ class Visited:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caused:
+class Caused(NamedTuple):
     """An effect, with the step and the element that caused it."""
 
     step: int
@@ -120,8 +116,7 @@ class Caused:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one stimulus did to one journey. `contact` is the contact with all facts applied."""
 
     journey: Journey
@@ -305,7 +300,7 @@ class _Walk:
 
     def _end(self, state: str, why: str | None) -> Step:
         return self._step_to(
-            replace(self._journey, state=state, element=None, step=self._step, arrived_at=self._arrived_at,
+            self._journey._replace(state=state, element=None, step=self._step, arrived_at=self._arrived_at,
                     due_at=None, values=self._values, ended_at=self._now, why=why)
         )  # fmt: skip
 
@@ -426,4 +421,4 @@ def updated(contact: Contact, change: UpdateContact) -> Contact:
     tags = (contact.tags | frozenset(change.add_tags)) - frozenset(change.remove_tags)
     if attributes == contact.attributes and tags == contact.tags:
         return contact
-    return replace(contact, attributes=attributes, tags=tags)
+    return contact._replace(attributes=attributes, tags=tags)

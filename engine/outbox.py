@@ -5,7 +5,8 @@ The states of a message:
     queued ──► sending ──► sent ──► delivered      held: queued, but not before a time, or its flow is paused
       │ ▲         │  └──► failed                   unknown: handed over, and nobody knows the outcome
       ▼ │         ▼                                suppressed, expired, withdrawn: never handed over
-     held      unknown                             failed also: nobody to send it by
+     held      unknown                             failed also: nobody to send it by; suppressed also: the
+                                                   provider's own list forbids it
 
 An `unknown` message, and one that is `sending`, becomes sent (delivered) by a receipt that comes for it.
 
@@ -30,12 +31,14 @@ from tactful.engine.addresses import address_of
 from tactful.engine.gate import Gate
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE
+from tactful.engine.optout.noes import No, put_on_list
 from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list
 from tactful.engine.switches import halted
+from tactful.engine.workers import NOBODY, bury, may_work
 
 SENDING = "sending"
 SENT, DELIVERED = receipts.SENT, receipts.DELIVERED
@@ -81,9 +84,10 @@ class Took:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a taken message: `state` is sent, failed, unknown, or queued to try again at `due_at`.
+    """What became of a taken message: `state` is sent, failed, suppressed, unknown, or queued to try again at `due_at`.
 
-    `unknown` says that it may have gone out all the same; it is counted, whatever is done about it.
+    `unknown` says that it may have gone out all the same; it is counted, whatever is done about it. `no` is what the
+    answer means for the Do Not Contact list, where it means something.
     """
 
     key: MessageKey
@@ -92,6 +96,7 @@ class Settled:
     provider_id: str | None = None
     due_at: Instant | None = None
     unknown: bool = False
+    no: No | None = None
 
 
 _COLUMNS = [MESSAGE.c[n] for n in (
@@ -102,7 +107,8 @@ _COLUMNS = [MESSAGE.c[n] for n in (
 _taken = Query(
     select(
         *(MESSAGE.c[n] for n in (
-            "journey", "step", "contact", "element", "state", "unknowns", "sent_at", "provider_id",
+            "journey", "step", "contact", "element", "state", "unknowns", "sent_at", "provider_id", "worker",
+            "destination", "channel", "sender",
         )),
         JOURNEY.c.state.label("journey_state"),
         JOURNEY.c.stood_still,
@@ -127,14 +133,18 @@ class Outbox:
         self._host = host
         self.policy = policy
 
-    def take(self, sender: str, now: Instant, most: int) -> Took:
+    def take(self, sender: str, now: Instant, most: int, worker: int = NOBODY, *, alone: bool = False) -> Took:
         """Take up to `most` messages of a sender that are due and may go. Those that may not are held,
         suppressed or expired in the same transaction, and their journeys moved on. Where any moved on, nothing is
-        taken this time: what follows may block or withdraw what else is due."""
-        with self._host.transaction() as tx:
-            return Took() if halted(tx) else self._take(tx, sender, now, most)
+        taken this time: what follows may block or withdraw what else is due.
 
-    def _take(self, tx: Connection, sender: str, now: Instant, most: int) -> Took:
+        `worker` takes them (`workers.py`); `alone`: nothing while another works on this sender."""
+        with self._host.transaction() as tx:
+            if halted(tx) or (alone and not may_work(tx, sender, worker)):
+                return Took()
+            return self._take(tx, sender, now, most, worker)
+
+    def _take(self, tx: Connection, sender: str, now: Instant, most: int, worker: int) -> Took:
         due = _due.rows(tx, sender, now, most)
         if not due:
             return Took()
@@ -156,7 +166,7 @@ class Outbox:
             assert isinstance(element, SendElement), "only sends queue messages"
             address = address_of(contact, row.channel)
             assert address is not None, "permission lets no message pass that has no address"
-            going.append((gate.destination(contact, row.channel), now, row.journey, row.step))
+            going.append((gate.destination(contact, row.channel), now, worker, row.journey, row.step))
             taken.append(
                 Taken(MessageKey(row.journey, row.step), journey.flow, element, row.channel, row.sender, address,
                       contact, journey.entry, journey.values, settings, row.purpose, row.tries + 1, row.unknowns)
@@ -194,46 +204,65 @@ class Outbox:
 
     # --- afterwards
 
-    def settle(self, outcomes: Sequence[Settled], now: Instant) -> None:
-        """Record what became of taken messages, and move their journeys on. An outcome of a message that is
-        not `sending` or `unknown` any more is passed over: it was settled before, or a receipt said more."""
+    def settle(self, outcomes: Sequence[Settled], now: Instant, worker: int = NOBODY) -> None:
+        """Record what became of messages that `worker` took, move their journeys on, and put on the Do Not Contact list
+        whom the answers put there.
+
+        An outcome of a message that is not `sending` or `unknown` any more is passed over: it was settled before, or a
+        receipt said more. So is one that another took meanwhile, since this one was taken for dead; but if it was sent,
+        and waits to be sent again, it is not. A no in it counts all the same."""
         for start in range(0, len(outcomes), BATCH):
             with self._host.transaction() as tx:
-                self._settle(tx, outcomes[start : start + BATCH], now)
+                self._settle(tx, outcomes[start : start + BATCH], now, worker)
 
-    def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant) -> None:
+    def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant, worker: int | None = None) -> None:
         found = _taken.rows(tx, as_list(each.key.journey for each in outcomes))
         messages = {MessageKey(row.journey, row.step): row for row in found}
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
+        noes: list[tuple[Settled, Any]] = []
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
                 continue
-            if row.state not in (SENDING, UNKNOWN):
+            if each.no is not None:
+                noes.append((each, row))
+            if not _is_to_be_settled(row, each, worker):
                 if each.provider_id is not None and row.state in (SENT, DELIVERED) and row.provider_id is None:
                     changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
                 continue
             state, due_at, why = _became(each, row, now)
             sent_at = now if state == SENT else None
             changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
-            if state in (SENT, FAILED):
+            if state in (SENT, FAILED, SUPPRESSED):
                 message = Message(row.step, state, sent_at)
                 stimuli[row.contact].append(Outcome(each.key, row.element, message, each.why))
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
+        # Last, so that the journey leaves by the exit of its own send before anybody learns of the opt-out.
+        for each, row in noes:
+            assert each.no is not None
+            to = (row.destination, row.channel, row.sender)
+            put_on_list(self._host, tx, each.no, to, {"message": str(each.key), "answer": each.why}, now)
 
-    def recover(self, repeats: Sequence[str], now: Instant) -> int:
-        """After a crash: whatever is still marked `sending` was handed over by a process that is gone, and its
+    def recover(self, repeats: Sequence[str], now: Instant, all_but: int | None = NOBODY) -> int:
+        """After a crash: whatever is still marked `sending` by a process that is gone was in its hand, and its
         outcome is unknown. `repeats` are the senders that send such a message again; for the others it stays
-        `unknown` until a person settles it. Only to be called while nobody else sends. How many there were."""
+        `unknown` until a person settles it. How many there were.
+
+        Everybody but `all_but` is gone; where that is None, those who have not beaten for too long are."""
         with self._host.transaction() as tx:
+            alive = bury(tx, now, all_but=all_but)
             stuck = [
                 (MessageKey(journey, step), sender)
-                for journey, step, sender in tx.execute(
-                    select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender).where(MESSAGE.c.state == SENDING)
+                for journey, step, sender, worker in tx.execute(
+                    select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker)
+                    .where(MESSAGE.c.state == SENDING)
                 )
-            ]
+                if worker not in alive
+            ]  # fmt: skip
+            if not stuck:
+                return 0
             why = "the engine stopped while handing it over"
             settled = [
                 Settled(key, QUEUED, why, due_at=now, unknown=True)
@@ -261,6 +290,15 @@ class Outbox:
                 .group_by(MESSAGE.c.sender)
             )
             return {row[0]: row[1] for row in found}
+
+
+def _is_to_be_settled(row: Any, settled: Settled, worker: int | None) -> bool:
+    """Whether an outcome counts, for a message as it stands; `worker` None is whoever decides for the dead."""
+    if row.state == SENDING:
+        return worker is None or row.worker in (None, worker)
+    if row.state == UNKNOWN:
+        return True
+    return row.state in (QUEUED, HELD) and row.unknowns > 0 and settled.state == SENT
 
 
 def _became(settled: Settled, row: Any, now: Instant) -> tuple[str, Instant | None, str | None]:

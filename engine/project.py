@@ -53,11 +53,11 @@ class Project(BaseModel):
     def database_url(self, environ: Mapping[str, str] = os.environ) -> str:
         """The database's address, a relative SQLite file taken from the project's folder. Raises NotSet."""
         if isinstance(self.database, str):
-            return _from_folder(self.database, self.root)
+            return from_folder(self.database, self.root)
         url = self.database.value(environ)
         if not url:
             raise NotSet(f"the environment variable {self.database.env}, the database's address, is not set")
-        return _from_folder(url, self.root)
+        return from_folder(url, self.root)
 
     def own_secret(self, environ: Mapping[str, str] = os.environ) -> str | None:
         """The secret that the project brings (`keyring.py`); None where it brings none. Raises NotSet."""
@@ -134,7 +134,8 @@ def load_project(path: Path) -> tuple[Project | None, tuple[Problem, ...]]:
     return read_project(path)
 
 
-def _from_folder(url: str, folder: Path) -> str:
+def from_folder(url: str, folder: Path) -> str:
+    """The address of a database, a relative SQLite file taken from a folder."""
     scheme, _, rest = url.partition(":///")
     if scheme.partition("+")[0] != "sqlite" or not rest or rest.startswith(("/", ":memory:", "file:")):
         return url

@@ -29,7 +29,7 @@ from tactful.engine.project_options import (
     ProjectOptions,
 )
 from tactful.engine.rules.permission import Limit
-from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender
+from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import AttributeType, Place
 from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
@@ -79,7 +79,9 @@ _OTHER_WORDS = {
 }  # fmt: skip
 _OWN = frozenset({"id", "email", "phone", "time_zone", "tags"})
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
-_VIA: Mapping[str, type[AnySender]] = {"console": ConsoleSender, "smtp": SmtpSender, "infobip": InfobipSender}
+_VIA: Mapping[str, type[AnySender]] = {
+    "console": ConsoleSender, "smtp": SmtpSender, "infobip": InfobipSender, "twilio": TwilioSender
+}  # fmt: skip
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _NAMED_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._&-]{1,11}")
 _ELSEWHERE = {
@@ -228,7 +230,7 @@ class _Reading:
             sender = sender.model_copy(update={"two_way": False})
         if isinstance(sender, ConsoleSender) and sender.folder is not None:
             sender = sender.model_copy(update={"folder": (self._file.parent / sender.folder).resolve()})
-        assert isinstance(sender, ConsoleSender | SmtpSender | InfobipSender)
+        assert isinstance(sender, ConsoleSender | SmtpSender | InfobipSender | TwilioSender)
         return sender
 
     # --- Opt-outs ---

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -15,6 +16,8 @@ from tactful.elements.options.mistake import Mistake, meant
 from tactful.engine.addresses import BadAddress, email_address
 
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+_VISIBLE = re.compile(r"[!-~]+")
+_ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 
 OnUnknown = Literal["at_most_once", "at_least_once"]
 
@@ -194,16 +197,90 @@ class SmtpSender(AnySender):
         return self
 
 
-class InfobipSender(AnySender):
-    """Infobip's HTTP API. Declared, checked and drawn; a connector is still to come."""
+class HttpSender(AnySender):
+    """What senders over a provider's HTTP API have."""
+
+    channels: ClassVar[frozenset[str] | None] = frozenset({"sms"})
+
+    timeout_seconds: float = Field(30, gt=0, le=600, description="How long to wait for any one answer of the provider.")
+    public_url: str | None = Field(
+        None,
+        description="Where the provider reaches `tactful serve` from outside, such as `https://go.acme.example`: there "
+        "it tells what became of messages. Without it, nobody learns that.",
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _reached(cls, url: str | None) -> str | None:
+        return None if url is None else web_address(url, "https://go.acme.example")
+
+
+class InfobipSender(HttpSender):
+    """SMS through Infobip's HTTP API."""
 
     via: Literal["infobip"]
-    base_url: str | None = Field(None, description="Your account's address at Infobip.")
+    base_url: str | None = Field(
+        None, description="Your account's address at Infobip, such as `https://xyz123.api.infobip.com`."
+    )
     api_key: Secret | None = Field(None, description="Where the API key is: `{env: NAME}`.")
+    webhook_secret: Secret | None = Field(
+        None,
+        description="Where the secret is that Infobip shows when it tells us something: `{env: NAME}`. Choose one that "
+        "nobody guesses.",
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe(cls, url: str | None) -> str | None:
+        return None if url is None else web_address(url, "https://xyz123.api.infobip.com")
 
 
-Sender = Annotated[ConsoleSender | SmtpSender | InfobipSender, Field(discriminator="via")]
+class TwilioSender(HttpSender):
+    """SMS through Twilio's HTTP API."""
+
+    via: Literal["twilio"]
+    account_sid: str = Field(description="Your account at Twilio: AC and 32 letters and digits.")
+    auth_token: Secret = Field(description="Where the auth token is: `{env: NAME}`.")
+    base_url: str = Field("https://api.twilio.com", description="Another address of Twilio's, for accounts elsewhere.")
+
+    @field_validator("account_sid")
+    @classmethod
+    def _sid(cls, sid: str) -> str:
+        if not _ACCOUNT_SID.fullmatch(sid):
+            hint = "AC and 32 digits and letters a to f, as the console of Twilio shows it"
+            raise Mistake("this is not the SID of an account", hint=hint, code="bad-account")
+        return sid
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        return web_address(url, "https://api.twilio.com")
+
+
+Sender = Annotated[ConsoleSender | SmtpSender | InfobipSender | TwilioSender, Field(discriminator="via")]
 """A sender's settings, told apart by `via`."""
+
+
+def web_address(url: str, example: str) -> str:
+    """An address that requests are sent to, without a slash at its end: https, or this machine. Raises Mistake."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if not host or port == 0 or parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        raise Mistake("this is not the address of a server", hint=f"such as `{example}`", code="bad-address")
+    if "@" in parts.netloc or parts.query or parts.fragment or not _VISIBLE.fullmatch(url):
+        raise Mistake(
+            "only a server, and perhaps a path, may stand here", hint=f"such as `{example}`", code="bad-address"
+        )
+    if parts.scheme == "http" and not is_this_machine(host):
+        raise Mistake(
+            "without TLS secrets and addresses would cross the network in the clear",
+            hint="write `https://`",
+            code="secrets-in-the-clear",
+        )
+    return url.rstrip("/")
 
 
 def is_this_machine(host: object) -> bool:

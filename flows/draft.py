@@ -57,7 +57,12 @@ class DraftNode:
     def options(self) -> Iterator[tuple[Path, Any]]:
         """Every option value that holds no others, with its path as it is written."""
         if self.element is not None:
-            yield from _values(self.element, ())
+            yield from option_values(self.element)
+
+
+def option_values(element: Element) -> Iterator[tuple[Path, Any]]:
+    """Every option value of an element that holds no others, with its path as it is written."""
+    return _values(element, ())
 
 
 def _values(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from tactful.elements.contract import END
 from tactful.elements.options.written import kind_of
 from tactful.flows.draft import NOT_SENT, Draft, DraftNode
+from tactful.flows.model import Node
 from tactful.flows.pieces import Entry, MapPiece, Piece, ScalarPiece, value_spot
 from tactful.flows.problem import listed, quoted
 from tactful.flows.text import Spot
@@ -31,6 +32,11 @@ def read_next(node: DraftNode, draft: Draft) -> None:
         named = _read_single(entry, node, ways_out, draft)
     node.named = frozenset(named)
     node.exits = named if ways_out is None else {way: named.get(way, END) for way in ways_out}
+
+
+def goes_unsaid(node: Node, way: str) -> bool:
+    """Whether an exit need not be named and ends the journey: pictures leave it out."""
+    return node.exits.get(way, END) == END and way in (*node.element.optional_exits, NOT_SENT)
 
 
 def _ways_out(node: DraftNode, draft: Draft) -> tuple[str, ...] | None:

@@ -5,8 +5,8 @@ networkx takes long to import, so it is imported when the first graph is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Hashable, Iterable, Mapping, Set
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tactful.flows.model import Flow
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
     Digraph = nx.DiGraph[str]
+
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 class HasExits(Protocol):
@@ -54,6 +57,18 @@ def knotted(graph: Digraph) -> frozenset[str]:
 
     knots = nx.strongly_connected_components(graph)
     return frozenset(name for knot in knots for name in knot if len(knot) > 1 or graph.has_edge(name, name))
+
+
+def knots(leads: Mapping[Name, Iterable[Name]]) -> list[frozenset[Name]]:
+    """The names of a graph in knots: those together that lead back to each other, alone what leads back to none. A
+    knot stands before those it leads to. A name that has no line of its own is left out."""
+    import networkx as nx
+
+    graph: nx.DiGraph[Name] = nx.DiGraph()
+    graph.add_nodes_from(leads)
+    graph.add_edges_from((name, target) for name, targets in leads.items() for target in targets if target in leads)
+    order = nx.condensation(graph)
+    return [frozenset(order.nodes[number]["members"]) for number in nx.topological_sort(order)]
 
 
 def circles(graph: Digraph, passing: Set[str]) -> list[list[str]]:

@@ -49,10 +49,14 @@ _BESIDE_OPTIONS = frozenset({"type", "next"})
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What came of loading: the flow, or None where there is an error; and all problems in the order of the file."""
+    """What came of loading: the flow, or None where there is an error; and all problems in the order of the file.
+
+    `whole` is the flow also where only the ways it goes are at fault: to be looked at, never to be run.
+    """
 
     flow: Flow | None
     problems: tuple[Problem, ...]
+    whole: Flow | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -148,14 +152,15 @@ def _load_at_once(
     _read_elements(draft, catalogue, texts)
     draft.texts = texts.sources
 
-    from tactful.flows.checks import check  # brings networkx, which takes long to import
+    from tactful.flows.checks import OF_PATHS, check  # brings networkx, which takes long to import
 
     check(draft)
     problems = report.problems(shown)
-    if report.failed:
+    if any(problem.severity == "error" and problem.code not in OF_PATHS for problem in problems):
         return Loaded(None, problems)
     sources = {name: document.source.text, **{used: text.text for used, text in texts.sources.items()}}
-    return Loaded(_flow(draft, sources), problems)
+    whole = _flow(draft, sources)
+    return Loaded(None if report.failed else whole, problems, whole)
 
 
 def _read_header(draft: Draft) -> None:

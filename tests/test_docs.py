@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,19 @@ def test_the_mistake_shown_is_what_comes(tmp_path, monkeypatch):
     assert [problem.render() for problem in load_file(flow, catalogue()).problems] == [shown.text.rstrip()]
 
 
+def test_the_proofs_shown_are_what_comes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (flow,) = [block for block in blocks("yaml") if block.text.startswith("flow: monday-letter\n")]
+    (shown,) = [block for block in blocks("text") if block.text.startswith("monday-letter ")]
+    Path("flow.yaml").write_text(flow.text, encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["check", "flow.yaml", "--prove"])
+    assert left.value.code == 1
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[lines.index("monday-letter  flow.yaml") :] == shown.text.splitlines()
+
+
 def test_the_flow_of_the_readme_is_the_one_in_the_examples():
     (shown,) = [block for block in blocks("yaml") if block.page.name == "README.md" and block.page.parent == ROOT
                 and "elements" in data_of(block)]  # fmt: skip
@@ -177,6 +191,15 @@ def test_python_runs(block, monkeypatch):
     module = type(sys)("shown")
     monkeypatch.setitem(sys.modules, "shown", module)
     exec(compile(block.text, str(block), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 — our own pages
+
+
+@pytest.mark.parametrize("block", [each for each in blocks("python") if "def test_" in each.text], ids=str)
+def test_tests_that_are_shown_pass(block, tmp_path):
+    shop = shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=LEFT_BEHIND)
+    (shop / "win-back" / "test_shown.py").write_text(block.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"]
+    ran = subprocess.run(command, cwd=shop / "win-back", capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 # --- Links -------------------------------------------------------------------------------------------

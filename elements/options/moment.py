@@ -108,6 +108,16 @@ class Moment(Written):
         """Whether a time of day is written in it, so that none may be given beside it."""
         return self._minutes is not None
 
+    @property
+    def minutes(self) -> int:
+        """The time of day written in it, in minutes after midnight; 0 where none is."""
+        return self._minutes or 0
+
+    @property
+    def weekday(self) -> int | None:
+        """The day of the week it is about, 0 for Monday; None where it is about none."""
+        return self._weekday
+
     def next(self, now: int, zone: ZoneInfo, contact: Contact, time: TimeOfDay | None = None) -> int | None:
         """The instant meant by someone who arrives `now`, or None where the contact has no such date.
 

@@ -10,8 +10,10 @@ from typing import Any, NoReturn, Self
 
 from liquid import BoundTemplate, Environment, FalsyStrictUndefined, RenderContext
 from liquid.ast import Node
+from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import FilteredExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError, UndefinedError
 from liquid.expression import Expression
 from liquid.filter import liquid_filter, with_context
@@ -140,6 +142,19 @@ class Template:
     def mentions(self, name: str) -> bool:
         """Whether it takes a name from the scope: a root (`opt_out_link`) or a path (`contact.city`)."""
         return any(name in (use.root, str(use)) for use in self._names)
+
+    def always_prints(self, name: str) -> bool:
+        """Whether a name from the scope stands in every text it makes: printed, and inside no `if` or the like."""
+        return any(
+            isinstance(expression, FilteredExpression) and str(expression.left) == name
+            for node in self._plain.nodes  # the outermost alone: what a tag holds may be left out
+            if isinstance(node, OutputNode)
+            for expression in node.expressions()
+        )
+
+    def always_says(self) -> str:
+        """The words that stand in every text it makes, with a blank for what is computed, or left out at times."""
+        return " ".join(node.text for node in self._plain.nodes if isinstance(node, ContentNode))
 
     def gist(self, longest: int = 40) -> str:
         """The beginning of its text for a picture, on one line, with `…` for what is computed or left out."""

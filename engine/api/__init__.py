@@ -1,1 +1,1 @@
-"""HTTP: what the engine answers to requests."""
+"""The HTTP interface."""

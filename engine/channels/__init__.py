@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
-from tactful.engine.senders import ConsoleSender, InfobipSender, Sender, SmtpSender
+from tactful.engine.senders import ConsoleSender, InfobipSender, Secret, Sender, SmtpSender, TwilioSender
 
 if TYPE_CHECKING:
-    from tactful.elements.contract import Instant, MessageKey
+    from tactful.elements.contract import Instant, Level, MessageKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Outgoing:
 
     `parts` are the rendered texts by name (`subject`, `html`, `text`), `headers` what an email gets beside
     the usual ones (`List-Unsubscribe`). `message_id` is the same at every attempt, `at` is when this one was
-    taken. What would identify a person stays out of its repr.
+    taken. `attempt_id` names the attempt (see there); None where nothing is ever repeated. What would identify a
+    person stays out of its repr.
     """
 
     key: MessageKey
@@ -38,6 +39,7 @@ class Outgoing:
     message_id: str
     at: Instant
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    attempt_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,22 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The message certainly did not go out. `final`: nor ever will; else try later, `retry_after_ms` from now
-    where the provider asked for that."""
+    where the provider asked for that. `no_such_address`: because there is nobody at that address, nor will be."""
 
     why: str
     final: bool
     retry_after_ms: int | None = None
+    no_such_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The provider's own list forbids it: the message did not go out, nor may another. `source` names the list and its
+    answer (`Twilio 21610`), `level` says for which senders it stands there."""
+
+    why: str
+    source: str
+    level: Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class Unknown:
     why: str
 
 
-Outcome = Accepted | Refused | Unknown
+Outcome = Accepted | Refused | Blocked | Unknown
 
 
 class Connector(Protocol):
@@ -100,12 +113,31 @@ def connect(settings: Sender, environ: Mapping[str, str] = os.environ) -> Connec
     if isinstance(settings, SmtpSender):
         from tactful.engine.channels.smtp import SmtpConnector
 
-        password = None if settings.password is None else settings.password.value(environ)
-        if settings.password is not None and not password:
-            raise NoConnector(f"the environment variable {settings.password.env}, which holds the password, is not set")
+        password = None if settings.password is None else _secret(settings.password, "password", environ)
         return SmtpConnector(settings, password)
+    if isinstance(settings, TwilioSender):
+        from tactful.engine.channels.twilio import TwilioConnector
+
+        return TwilioConnector(settings, _secret(settings.auth_token, "auth token", environ, in_header=True))
     assert isinstance(settings, InfobipSender)
-    raise NoConnector("there is no connector for `via: infobip` yet; `via: console` shows what would be sent")
+    from tactful.engine.channels.infobip import InfobipConnector
+
+    if settings.base_url is None or settings.api_key is None:
+        missing = " and ".join(f"`{n}`" for n in ("base_url", "api_key") if getattr(settings, n) is None)
+        raise NoConnector(f"to send through Infobip, it needs {missing} too; `via: console` shows what would be sent")
+    api_key = _secret(settings.api_key, "API key", environ, in_header=True)
+    told = settings.webhook_secret
+    return InfobipConnector(settings, api_key, None if told is None else _secret(told, "webhook secret", environ))
+
+
+def _secret(secret: Secret, what: str, environ: Mapping[str, str], *, in_header: bool = False) -> str:
+    """A secret of a sender. Raises NoConnector, where it is not set, or cannot stand in the header it is sent in."""
+    value = secret.value(environ)
+    if not value:
+        raise NoConnector(f"the environment variable {secret.env}, which holds the {what}, is not set")
+    if in_header and not (value.isascii() and value.isprintable() and " " not in value):
+        raise NoConnector(f"the environment variable {secret.env} holds characters that no {what} has")
+    return value
 
 
 def message_id(key: MessageKey, sender: str) -> str:
@@ -119,6 +151,16 @@ def message_id(key: MessageKey, sender: str) -> str:
     if not domain.isascii():
         domain = domain.encode("idna").decode()
     return f"<{key}.{digest}@{domain.lower()}>"
+
+
+def attempt_id(key: MessageKey, sender: str, entered_at: Instant, attempt: int) -> str:
+    """The name of an attempt to send a message, such as `1204.3-1-9f86d081884c7d65`.
+
+    It is the same again only where an attempt whose outcome is unknown is repeated: a provider that knows it sends the
+    message once. `entered_at`, when the journey was entered, tells apart what two databases number alike.
+    """
+    digest = blake2b(f"{key} {sender} {entered_at}".encode(), digest_size=8).hexdigest()
+    return f"{key}-{attempt}-{digest}"
 
 
 _ADDRESS = re.compile(r"<[^<>@]+@[^<>@]+>|[^\s<>@]+@[^\s<>@]*\w|\+\d[\d\s().-]{5,}\d|\d{8,}")

@@ -13,6 +13,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # 5xx, and yet not about the message: the server wants TLS or a login, or did not like the one it got.
 _ABOUT_THE_LOGIN = frozenset({530, 534, 535, 538})
+# What 550 means at RCPT with these (RFC 3463, RFC 7505): there is no such mailbox, it moved, its domain takes no mail.
+# Bare, or with any other, it may as well be greylisting or a policy.
+_NO_MAILBOX = re.compile(r"5\.1\.(?:1|6|10)(?![\d.])")
 _QUEUED_AS = re.compile(r"(?:queued as |\bid=|^(?:\d\.\d\.\d )?ok:? )(?=\S*\d)([\w.-]{6,100})", re.IGNORECASE)
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
@@ -174,6 +178,8 @@ def _transact(line: smtplib.SMTP, email: Email) -> Outcome:
         code, said = line.mail(email.sender, options)
         if code == 250:
             code, said = line.rcpt(email.recipient)
+            if code == 550 and _NO_MAILBOX.match(_text(said)):
+                return replace(_refused(line, code, said, email), no_such_address=True)
         if code in (250, 251):  # 251: it forwards the message itself
             code, said = line.docmd("DATA")
         if code != 354:

@@ -31,6 +31,7 @@ from tactful.engine.cli.frame import (
 )
 from tactful.engine.cli.inbound import inbound
 from tactful.engine.cli.look import journey, journeys, messages, settle
+from tactful.engine.cli.migrate import migrate
 from tactful.engine.cli.people import enter, event, leave
 from tactful.engine.cli.picture import draw
 from tactful.engine.cli.preview import preview, send_test
@@ -44,7 +45,7 @@ __all__ = ["app", "main"]
 COMMANDS: tuple[tuple[str, tuple[Callable[..., Any] | typer.Typer, ...]], ...] = (
     (START, (demo, init)),
     (WRITE, (check, test, preview, send_test, draw, elements, schema)),
-    (RUN, (publish, serve, pause, resume, stop, halt, resume_sending)),
+    (RUN, (publish, serve, pause, resume, stop, halt, resume_sending, migrate)),
     (CONTACTS, (contacts_import.app, enter, leave, event, erase)),
     (DO_NOT_CONTACT, (dnc.app, inbound, review.app, consent.app)),
     (LOOK, (status, journeys, journey, messages, settle)),

@@ -63,8 +63,13 @@ def elements(
     screen.print(Text("\ntactful elements WORD shows the manual page of one.", "dim"))
 
 
-def schema(output: Output = None) -> None:
-    """Print the JSON Schema of flows, for editors.
+def schema(
+    scenarios: Annotated[
+        bool, typer.Option("--scenarios", help="Of files of scenarios (*.flowtest.yaml) instead.")
+    ] = False,
+    output: Output = None,
+) -> None:
+    """Print the JSON Schema of flows or scenarios, for editors.
 
     By it they complete and explain. Put the line `# yaml-language-server: $schema=flow.schema.json` at the top of a
     flow, and VS Code and others know every element and option. The schema includes the elements that installed
@@ -72,14 +77,16 @@ def schema(output: Output = None) -> None:
 
     Example:
       tactful schema -o flow.schema.json
+      tactful schema --scenarios -o flowtest.schema.json
     """
     import json
 
     from tactful.elements import catalogue
     from tactful.engine.cli.screen import note, print_json
+    from tactful.engine.testing.scenario_schema import scenario_schema
     from tactful.flows.schema import flow_schema
 
-    found = flow_schema(catalogue())
+    found = scenario_schema() if scenarios else flow_schema(catalogue())
     if output is None:
         print_json(found)
     else:

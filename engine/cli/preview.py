@@ -201,7 +201,6 @@ def _address(to: str, channel: str, region: str | None) -> str:
 
 
 def _as_recipient(contact: Contact | None, channel: str, address: str) -> Contact:
-    from dataclasses import replace
 
     from tactful.elements.contract import Contact as AContact
     from tactful.elements.options.channel import CHANNELS
@@ -209,9 +208,9 @@ def _as_recipient(contact: Contact | None, channel: str, address: str) -> Contac
     contact = contact or AContact(0, "test")
     match CHANNELS[channel].address:
         case "email":
-            return replace(contact, email=address)
+            return contact._replace(email=address)
         case "phone":
-            return replace(contact, phone=address)
+            return contact._replace(phone=address)
         case _:
             return contact
 
@@ -261,7 +260,7 @@ def _hand_over(
     as_json: bool,
 ) -> None:
     from tactful.elements.contract import MessageKey
-    from tactful.engine.channels import Accepted, Outgoing, Refused, connect, message_id
+    from tactful.engine.channels import Accepted, Blocked, Outgoing, Refused, connect, message_id
     from tactful.engine.cli.screen import note, print_json
     from tactful.engine.cli.trouble import Trouble
     from tactful.engine.clock import SystemClock
@@ -283,12 +282,14 @@ def _hand_over(
         print_json(
             {
                 "to": address, "sender": sender, "channel": channel,
-                "state": "sent" if accepted else "failed" if isinstance(outcome, Refused) else "unknown",
+                "state": "sent" if accepted else "failed" if isinstance(outcome, Refused | Blocked) else "unknown",
                 "why": getattr(outcome, "why", None), "provider_id": getattr(outcome, "provider_id", None),
             }
         )  # fmt: skip
     if accepted:
         note(f"handed over to {settings.via}, for {address}")
+    elif isinstance(outcome, Blocked):
+        raise Trouble(f"the provider's own list forbids it: {outcome.why}", "whoever has this address opted out there")
     elif isinstance(outcome, Refused):
         raise Trouble(f"the message was refused: {outcome.why}", f"is the sender {sender} right in tactful.yaml?")
     else:

@@ -24,6 +24,26 @@ def test(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML as well, for CI.")
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Say which exits of the flows no scenario took.")
+    ] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--coverage-picture", metavar="FOLDER", help="Draw each flow with those exits in red."),
+    ] = None,
+    fail_under: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-under", metavar="PERCENT", min=0, max=100, help="Fail where fewer of the exits were taken."
+        ),
+    ] = None,
+    all_exits: Annotated[
+        bool, typer.Option("--all-exits", help="Count also exits that need no name and end the journey.")
+    ] = False,
+    generate: Annotated[
+        str | None,
+        typer.Option("--generate", metavar="FLOW", help="Write scenarios for the exits of a flow that none takes yet."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run scenarios: what flows do, tried out in virtual time.
@@ -32,19 +52,40 @@ def test(
     with what was expected, what stood instead, and all that happened up to there. The exit code is 1 where a scenario
     fails, a file is broken, or there is nothing to run.
 
+    With --coverage, also which exits of which elements no scenario took: what was never tried out. Flows in the
+    folders that no scenario names count too. Exits that need not be named (`failed` and `suppressed` of a send, say)
+    and end the journey are left out, as in pictures; --all-exits counts them.
+
+    With --generate, nothing else is run: for each exit of the flow that no scenario beside it takes, one is looked for,
+    tried out, and written to FLOW.generated.flowtest.yaml beside the flow, to be read and kept. No file is ever written
+    over. The exit code is 1 where no scenario was found for some exit; which, and why, stands in the file too.
+
     Example:
       tactful test
       tactful test flows/win-back -k "not opened"
       tactful test --junit report.xml
+      tactful test --coverage --fail-under 90
+      tactful test --generate win-back
 
     With --json: {"passed", "failed", "broken", "seconds", "missing": [path], "files": [{"file", "problems": [as `check`
     has them], "scenarios": [{"name", "line", "passed", "seconds", "failure": null or {"line", "column", "step",
-    "expected", "instead", "trace": [{"at", "text", "journey"}]}}]}]}.
+    "expected", "instead", "trace": [{"at", "text", "journey"}]}}]}]}; with --coverage also "coverage": {"taken",
+    "exits", "percent", "flows": [{"flow", "file", "taken", "exits", "percent", "untaken": [{"element", "exit", "to",
+    "line", "unsaid"}]}]}. With --generate: {"flow", "file": null where nothing was written, "exits", "before": how many
+    were taken already, "scenarios": [{"name", "takes": [exits as above]}], "unreached": [exits, each with "why"]}.
     """
-    from tactful.engine.cli.screen import print_json
+    from tactful.engine.cli import exits, problems
+    from tactful.engine.cli.screen import note, print_json
     from tactful.engine.cli.trouble import wrong_use
-    from tactful.engine.testing.command import run_paths
+    from tactful.engine.testing.command import run_paths, untried_flows
 
+    if generate is not None:
+        if paths or name or junit or coverage or pictures or fail_under is not None:
+            raise wrong_use("--generate goes with --all-exits and --json only", "run the scenarios afterwards")
+        from tactful.engine.cli import generating
+
+        reached = generating.generate(generate, all_exits=all_exits, as_json=as_json)
+        raise typer.Exit(FINE if reached else PROBLEMS)
     asked = paths or [Path()]
     for path in asked:
         if not path.exists():
@@ -52,11 +93,26 @@ def test(
     report = run_paths(asked, name=name, ran=_ignore if as_json else _show)
     if junit is not None:
         junit.write_bytes(report.as_junit())
-    if as_json:
-        print_json(report.as_json())
-    else:
+    fine = report.ok
+    said = report.as_json() if as_json else {}
+    if not as_json:
         _sum_up(report, name)
-    raise typer.Exit(FINE if report.ok else PROBLEMS)
+    if coverage or pictures is not None or fail_under is not None:
+        untried, broken = untried_flows(asked, report)
+        taken = report.coverage(untried, all_exits=all_exits)
+        problems.show(broken, to_stderr=True)
+        if as_json:
+            said["coverage"] = taken.as_json()
+        else:
+            exits.show(taken)
+        if pictures is not None:
+            flows = [*untried, *(flow for file in report.files for flow in file.flows)]
+            for path in exits.draw(taken, flows, pictures):
+                note(f"drawn to {path}")
+        fine = fine and not broken and (fail_under is None or exits.passes(taken, fail_under))
+    if as_json:
+        print_json(said)
+    raise typer.Exit(FINE if fine else PROBLEMS)
 
 
 def _ignore(path: Path, ran: Ran) -> None:

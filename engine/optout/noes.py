@@ -1,7 +1,8 @@
 """Events of a message that mean no: they put the address it went to on the Do Not Contact list.
 
-A complaint (somebody marked it as spam) and an opt-out that another system collected are the person's own no. A hard
-bounce is not, and yet nobody may write there again: providers stop those who do.
+A complaint (somebody marked it as spam) and an opt-out that another system collected are the person's own no; so is
+what stands on a provider's own list. A hard bounce is not, and yet nobody may write there again: providers stop those
+who do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from tactful.elements.contract import Covers, Instant
+from tactful.elements.contract import Covers, Instant, Level
 from tactful.engine.incoming import OPTED_OUT, Incoming
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.opting import look_again, opt
@@ -29,16 +30,22 @@ _PASSING = frozenset({"soft", "transient", "temporary", "undetermined"})
 
 
 @dataclass(frozen=True, slots=True)
-class _No:
-    source: str
-    covers: Covers
-    persons_own: bool
+class No:
+    """A no to a message: what becomes of it on the list. `persons_own`: the contact said so themselves, wherever."""
 
+    source: str
+    covers: Covers = "everything"
+    persons_own: bool = True
+    level: Level = "any_sender"
+
+
+BOUNCED_HARD = No(HARD_BOUNCE, persons_own=False)
+"""There is nobody at that address."""
 
 _NOES = {
-    "complained": _No("complaint", "everything", True),
-    "bounced": _No(HARD_BOUNCE, "everything", False),
-    OPTED_OUT: _No("opt-out told by another system", "marketing", True),
+    "complained": No("complaint"),
+    "bounced": BOUNCED_HARD,
+    OPTED_OUT: No("opt-out told by another system", "marketing"),
 }
 
 
@@ -53,16 +60,33 @@ def follow(host: Host, tx: Connection, events: Sequence[Incoming], now: Instant)
         stand, no = stands[message], _NOES[event.name]
         if stand.destination is None or (event.name == "bounced" and not is_hard(event.data)):
             continue
-        entry = Entry(stand.destination, stand.channel, ANY_SENDER, no.covers)
         evidence = {"message": str(message), "event": event.name, **({"data": dict(event.data)} if event.data else {})}
-        changes = [Change(True, entry, no.source, None, evidence)]
-        if no.persons_own:
-            data = {"channel": stand.channel, "sender": stand.sender}
-            told = [contacts[stand.contact].key] if event.name == OPTED_OUT else []
-            opt(host, tx, changes, now, data, at=event.at, told_already=told)
-        else:
-            host.do_not_contact.change(tx, changes, now)
-            look_again(tx, [stand.destination])
+        told = [contacts[stand.contact].key] if event.name == OPTED_OUT else []
+        to = (stand.destination, stand.channel, stand.sender)
+        put_on_list(host, tx, no, to, evidence, now, at=event.at, told_already=told)
+
+
+def put_on_list(
+    host: Host,
+    tx: Connection,
+    no: No,
+    to: tuple[str, str, str],
+    evidence: Mapping[str, Any],
+    now: Instant,
+    *,
+    at: Instant | None = None,
+    told_already: Sequence[str] = (),
+) -> None:
+    """Put a message's destination on the list for its channel, and let everything follow. `to` is where the message
+    went: destination, channel, sender."""
+    destination, channel, sender = to
+    entry = Entry(destination, channel, sender if no.level == "this_sender" else ANY_SENDER, no.covers)
+    changes = [Change(True, entry, no.source, None, evidence)]
+    if no.persons_own:
+        opt(host, tx, changes, now, {"channel": channel, "sender": sender}, at=at, told_already=told_already)
+    else:
+        host.do_not_contact.change(tx, changes, now)
+        look_again(tx, [destination])
 
 
 def is_hard(data: Mapping[str, Any]) -> bool:

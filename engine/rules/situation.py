@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from tactful.elements.contract import Contact, Event, Message, MessageKey
+from tactful.elements.contract import NOTHING, Contact, Event, Message, MessageKey
 from tactful.engine.interpreter import Caused, Journey, Visited
 from tactful.engine.rules.entry import Entries
 from tactful.flows.model import ByEvent, BySegment, Flow
@@ -48,8 +49,7 @@ class LiveFlows:
         return cls(by_id, {name: tuple(found) for name, found in by_event.items()}, tuple(by_segment))
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """An active journey with the version of the flow it runs on, and its newest message of each element.
 
     `stands`: its flow was paused, and it was not set going again yet.
@@ -61,8 +61,7 @@ class Running:
     stands: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What is known of a contact before the turn.
 
     `entries` maps flow ids to the contact's entries so far. `members` holds the ids of segment flows
@@ -72,7 +71,7 @@ class Situation:
 
     contact: Contact
     running: Sequence[Running] = ()
-    entries: Mapping[str, Entries] = field(default_factory=dict)
+    entries: Mapping[str, Entries] = NOTHING
     members: frozenset[str] = frozenset()
     log: Sequence[Event] | None = None
     log_end: int = 0
@@ -93,8 +92,7 @@ class TimeCame:
     """Journeys may be due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A message came to a state that its journey may wait for. `why` in words, for failures."""
 
     key: MessageKey

@@ -21,7 +21,6 @@ A flow that is paused leaves its journeys where they are; stop rules still act o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from tactful.elements.contract import (
     CONTACT_CHANGED,
@@ -198,7 +197,7 @@ class _Turn:
         newest = running.messages.get(said.element)
         if newest is None or newest.step <= said.message.step:
             messages = {**running.messages, said.element: said.message}
-            self._running[said.key.journey] = replace(running, messages=messages)
+            self._running[said.key.journey] = running._replace(messages=messages)
         self._settle(said.key.journey, said.why)
 
     def _settle(self, id: int, why: str | None = None) -> None:
@@ -261,8 +260,8 @@ class _Turn:
         """The journey left a wait or pause: own events up to here are behind it."""
         running = self._running.get(id)
         if running is not None and running.journey.since < behind:
-            journey = replace(running.journey, since=behind)
-            self._running[id] = replace(running, journey=journey)
+            journey = running.journey._replace(since=behind)
+            self._running[id] = running._replace(journey=journey)
             self.delta.journeys[id] = journey
 
     def _keep(self, step: Step, flow: Flow, messages: Mapping[str, Message]) -> None:
@@ -290,8 +289,8 @@ class _Turn:
                 self.delta.withdrawn.append(journey.id)
 
     def _take_out(self, journey: Journey, state: str, why: str) -> None:
-        self.delta.journeys[journey.id] = replace(
-            journey, state=state, element=None, due_at=None, ended_at=self._now, why=why
+        self.delta.journeys[journey.id] = journey._replace(
+            state=state, element=None, due_at=None, ended_at=self._now, why=why
         )
         if journey.element is not None:
             exit = {STOPPED: "(stopped)", REMOVED: "(taken out)", FAILED: "(failed)"}[state]
@@ -370,7 +369,7 @@ class _Turn:
             self.delta.refused.append((flow.id, no))
             return
         if not entry.id:  # its place in the log: what was learnt before it is none of the journey's business
-            entry = replace(entry, id=self._known)
+            entry = entry._replace(id=self._known)
         count = (entries.count if entries else 0) + 1
         self._entries[flow.id] = Entries(count, self._now)
         journey = Journey(self._next_journey(), flow.id, live.version, self._contact.number, count, entry,

@@ -203,9 +203,10 @@ class Statements:
             dialect,
             update(MESSAGE)
             .values({"state": literal_column("'sending'"), "due_at": null(), "destination": bindparam("to"),
-                     "taken_at": bindparam("now"), "tries": MESSAGE.c.tries + literal_column("1"), "why": null()})
+                     "taken_at": bindparam("now"), "worker": bindparam("by"),
+                     "tries": MESSAGE.c.tries + literal_column("1"), "why": null()})
             .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
-            ("to", "now", "of", "at"),
+            ("to", "now", "by", "of", "at"),
         )  # fmt: skip
         self.settle_messages = Bulk(
             dialect,

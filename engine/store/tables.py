@@ -158,6 +158,7 @@ class MessageRow(Table, table=True):
     sent_at: int | None = Field(default=None, sa_type=BIG)
     provider_id: str | None = None
     why: str | None = None
+    worker: int | None = None  # who has it in hand (`workers.py`)
     __table_args__ = (
         Index("message_due", "sender", "due_at", sqlite_where=sql("due_at IS NOT NULL"),
               postgresql_where=sql("due_at IS NOT NULL")),
@@ -292,6 +293,24 @@ class WebhookRow(Table, table=True):
     tries: int = 0
     due_at: int | None = Field(default=None, sa_type=BIG)  # after a failure, when to try again
     why: str | None = None
+
+
+class WorkerRow(Table, table=True):
+    """A daemon that works on this database."""
+
+    __tablename__ = "worker"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    beat_at: int = Field(sa_type=BIG)
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class LaneRow(Table, table=True):
+    """A sender that only one daemon may work on, and who that is."""
+
+    __tablename__ = "lane"
+    sender: str = Field(primary_key=True)
+    worker: int
 
 
 class KeyRow(Table, table=True):

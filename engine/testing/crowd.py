@@ -168,7 +168,9 @@ class Play:
         self._runner = Runner(engine, self.clock)
         self._mailbox = _Mailbox()
         self._lanes = {
-            name: Lane(name, sender.model_copy(update={"rate": None}), engine.outbox, self.clock, self._mailbox, links)
+            name: Lane(
+                name, sender.model_copy(update={"rate": None}), engine.outbox, self.clock, self._mailbox, links=links
+            )
             for name, sender in senders.items()
         }
         self._coming: list[tuple[Instant, int, Incoming]] = []

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from tactful.elements.contract import Contact, Event, Instant, MessageKey
+from tactful.engine.flowbook import FLOW
 from tactful.engine.interpreter import Journey, Visited
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import CONTACT, EVENT, GOAL, JOURNEY, MESSAGE, VISIT
+from tactful.engine.testing.coverage import Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ _VISITS = select(
     *(VISIT.c[name] for name in ("journey", "step", "element", "exit", "arrived_at", "left_at", "event", "why"))
 ).order_by(VISIT.c.step)
 
+_TAKEN = (
+    select(FLOW.c.id, VISIT.c.element, VISIT.c.exit)
+    .join(JOURNEY, JOURNEY.c.id == VISIT.c.journey)
+    .join(FLOW, FLOW.c.number == JOURNEY.c.flow)
+    .distinct()
+)
+
 
 def messages(tx: Connection) -> list[MessageStand]:
     """All messages, in the order their journeys began and sent them."""
@@ -60,6 +69,11 @@ def visits(tx: Connection, journey: int) -> list[Visited]:
         Visited(journey, step, element, exit, arrived_at, left_at, event or 0, why)
         for journey, step, element, exit, arrived_at, left_at, event, why in found
     ]
+
+
+def taken(tx: Connection) -> frozenset[Taken]:
+    """The exits that were taken."""
+    return frozenset(Taken(*row) for row in tx.execute(_TAKEN))
 
 
 def goals(tx: Connection) -> list[tuple[int, str]]:

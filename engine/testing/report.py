@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
+from tactful.engine.testing.coverage import Coverage, Taken, cover
 from tactful.engine.testing.steps import Step
 from tactful.engine.testing.trace import Traced, render
+from tactful.flows.model import Flow
 from tactful.flows.problem import Problem
 
 
@@ -52,12 +54,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A scenario that was run. `failure` is None where every step held."""
+    """A scenario that was run. `failure` is None where every step held; `taken` are the exits its journeys took, also
+    where it failed later on."""
 
     name: str
     line: int
     seconds: float
     failure: Failure | None = None
+    taken: frozenset[Taken] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
         """name, line, passed, seconds, failure (null where it passed)."""
@@ -73,11 +77,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class FileRan:
-    """A file of scenarios: those that were run, or the problems that kept all of them from it."""
+    """A file of scenarios: those that were run, through which flows, or the problems that kept all of them from it."""
 
     path: Path
     ran: tuple[Ran, ...]
     problems: tuple[Problem, ...] = ()
+    flows: tuple[Flow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,15 @@ class Report:
     def ok(self) -> bool:
         """Whether something was run, and all of it passed."""
         return bool(self.scenarios) and not (self.failed or self.broken or self.missing)
+
+    def coverage(self, untried: Iterable[Flow] = (), *, all_exits: bool = False) -> Coverage:
+        """Which exits were taken, of the flows that were run and of those `untried`."""
+        ran = [
+            cover(flow, {taken for each in file.ran for taken in each.taken}, all_exits=all_exits)
+            for file in self.files
+            for flow in file.flows
+        ]
+        return Coverage.of([*ran, *(cover(flow, (), all_exits=all_exits) for flow in untried)])
 
     def as_json(self) -> dict[str, Any]:
         """passed, failed, broken, seconds, missing (paths), and files: each with file, problems and scenarios."""

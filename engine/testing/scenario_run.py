@@ -6,49 +6,35 @@ The first step that does not hold ends it: what follows would only tell of the s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from tactful.elements.contract import Contact, Element
+from tactful.elements.contract import Element
 from tactful.engine.clock import SystemClock
-from tactful.engine.incoming import Incoming
-from tactful.engine.instants import parse_instant
-from tactful.engine.testing import history
-from tactful.engine.testing.history import MessageStand
+from tactful.engine.testing.acting import Actor, Missed
 from tactful.engine.testing.journey import JourneyView
 from tactful.engine.testing.post import Sent
 from tactful.engine.testing.report import Failure, Ran
 from tactful.engine.testing.scenario_file import ScenarioFile
 from tactful.engine.testing.steps import (
     Act,
-    After,
-    Changes,
     ContactIs,
     Ended,
-    Enter,
     Expectation,
-    Fails,
     GoalReached,
-    Happens,
     Listed,
     NotEntered,
-    OptsOut,
-    Replies,
-    Reported,
-    Restart,
     Scenario,
     StandsAt,
     Step,
     Took,
-    Until,
+    WasAnswered,
     WasHeld,
     WasNotSent,
     WasSent,
     WasSuppressed,
 )
-from tactful.engine.testing.trace import shown, stand, told, trace, wall
-from tactful.engine.testing.world import NoMessage, World
+from tactful.engine.testing.trace import shown, stand, told, trace
+from tactful.engine.testing.world import World
 
 START = "2026-01-05 09:00"
 """When a scenario without `at` begins: a Monday morning, twelve weeks from any clock change."""
@@ -61,14 +47,8 @@ def run_scenario(scenario: Scenario, file: ScenarioFile, elements: Mapping[str, 
     zone = scenario.contact.time_zone or next((z for f in file.flows if (z := f.settings.time_zone)), None) or "UTC"
     with World(scenario.at or START, time_zone=zone, project=file.project, elements=elements) as world:
         failure = _Play(world, scenario, file).play()
-    return Ran(scenario.name, scenario.place.line, clock.monotonic() - began, failure)
-
-
-class _Missed(Exception):  # an expectation that does not hold, or an act that cannot be done
-    def __init__(self, expected: str, instead: str) -> None:
-        super().__init__(expected)
-        self.expected = expected
-        self.instead = instead
+        taken = world.taken()
+    return Ran(scenario.name, scenario.place.line, clock.monotonic() - began, failure, taken)
 
 
 class _Mark(NamedTuple):
@@ -79,6 +59,7 @@ class _Mark(NamedTuple):
     became: int
     journeys: int
     goals: int
+    answered: int
 
 
 class _Play:
@@ -89,6 +70,7 @@ class _Play:
         self._scenario = scenario
         self._file = file
         self._contact = scenario.contact.key
+        self._actor = Actor(world, self._contact)
         self._mark = self._here("the scenario began")
 
     def play(self) -> Failure | None:
@@ -99,77 +81,26 @@ class _Play:
             self._world.put(self._scenario.contact)
             for step in self._scenario.steps:
                 self._take(step.what, f"`{step.word}` on line {step.place.line}")
-        except _Missed as missed:
+        except Missed as missed:
             return self._failure(step, missed.expected, missed.instead)
         except Exception as error:  # noqa: BLE001 — anybody's element may raise anything: it fails this scenario alone
             return self._failure(step, "the engine to go on", f"{type(error).__name__}: {error}")
         return None
 
     def _failure(self, step: Step, expected: str, instead: str) -> Failure:
-        return Failure(step, expected, instead, trace(self._world, self._contact, self._zone), self._zone)
+        return Failure(step, expected, instead, trace(self._world, self._contact, self._actor.zone), self._actor.zone)
 
     def _take(self, what: Act | Expectation, name: str) -> None:
         if isinstance(what, Act):
             self._mark = self._here(name)
-            self._act(what)
+            self._actor.do(what)
         else:
             self._expect(what)
 
     def _here(self, act: str) -> _Mark:
         world = self._world
-        return _Mark(act, len(world.post.taken), len(world.became), len(world.journeys()), len(world.goals()))
-
-    # --- acts
-
-    def _act(self, act: Act) -> None:
-        world = self._world
-        match act:
-            case Enter(flow, data):
-                world.enter_all(flow, [self._contact], data)
-            case Happens(event, data):
-                world.tell(Incoming(event, self._contact, data=data))
-            case Reported(event, element):
-                world.tell(Incoming(event, message=self._message(element).key))
-            case Replies(text, to=None, sender=sender):
-                world.receives(text, str(sender), self._contact)
-            case Replies(text, to=str(element)):
-                self._message(element)
-                world.replies(element, text)
-            case OptsOut(element):
-                self._message(element)
-                world.opts_out(element)
-            case Fails(element):
-                world.refuse_next("the scenario has the provider refuse it", element=element)
-            case Changes(fields):
-                world.put(replace(fields, key=self._contact))
-            case After(duration):
-                world.until(duration.after(world.clock.now(), self._zone))
-            case Until(moment):
-                self._until(moment)
-            case Restart():
-                world.restart()
-
-    def _until(self, written: str) -> None:
-        now, moment = self._world.clock.now(), parse_instant(written, self._zone)
-        if moment < now:
-            raise _Missed(f"time to pass until {wall(moment, self._zone)}", f"it is {wall(now, self._zone)} already")
-        self._world.until(moment)
-
-    def _message(self, element: str) -> MessageStand:
-        try:
-            return self._world.message(element, self._contact)
-        except NoMessage as missing:
-            raise _Missed(f"a message of `{element}` that was sent", str(missing)) from None
-
-    @property
-    def _zone(self) -> ZoneInfo:
-        """The contact's zone as it is now, else the one the scenario began with."""
-        who = self._who()
-        return ZoneInfo(who.time_zone) if who is not None and who.time_zone else self._world.zone
-
-    def _who(self) -> Contact | None:
-        with self._world.engine.store.read() as tx:
-            return history.contact(tx, self._contact)
+        journeys, goals = len(world.journeys()), len(world.goals())
+        return _Mark(act, len(world.post.taken), len(world.became), journeys, goals, len(world.answered))
 
     # --- expectations
 
@@ -184,6 +115,11 @@ class _Play:
                 self._came_to("held", element)
             case WasSuppressed(element):
                 self._came_to("suppressed", element)
+            case WasAnswered(text):
+                said = [part for out in self._world.answered[self._mark.answered :] for part in out.parts.values()]
+                instead = "; ".join(shown(part) for part in said) or "nothing was answered"
+                expected = f"an answer of a keyword rule that holds {text!r} {self._since}"
+                self._hold(any(text in part for part in said), expected, instead)
             case GoalReached(name):
                 reached = [goal for _, goal in self._world.goals()[self._mark.goals :]]
                 self._hold(name in reached, f"the goal `{name}` reached {self._since}", _these(reached, "no goal was"))
@@ -209,7 +145,7 @@ class _Play:
 
     def _hold(self, holds: bool, expected: str, instead: str) -> None:
         if not holds:
-            raise _Missed(expected, instead)
+            raise Missed(expected, instead)
 
     @property
     def _since(self) -> str:
@@ -227,11 +163,11 @@ class _Play:
             instead = f"{others} was sent; {self._about_message(element)}"
             if any(sent.element == element for sent in before):
                 instead = f"{others} was sent since; one of `{element}` was sent before that act"
-            raise _Missed(expected, instead)
+            raise Missed(expected, instead)
         self._hold(len(of_it) == 1, expected, f"{len(of_it)} were sent")
         if contains is not None and not of_it[0].says(contains):
             texts = "; ".join(f"{name}: {shown(text)}" for name, text in of_it[0].parts.items())
-            raise _Missed(f"a message of `{element}` that holds {contains!r}", f"it says {texts}")
+            raise Missed(f"a message of `{element}` that holds {contains!r}", f"it says {texts}")
 
     def _came_to(self, state: str, element: str) -> None:
         became = [each.message for each in self._world.became[self._mark.became :]]
@@ -242,23 +178,23 @@ class _Play:
         """What is known of an element's newest message, for who wonders where it is."""
         found = [message for message in self._world.messages_now() if message.element == element]
         if found:
-            return f"the message of `{element}` is {told(found[-1], self._zone)}"
+            return f"the message of `{element}` is {told(found[-1], self._actor.zone)}"
         journeys = self._world.journeys(self._contact)
-        where = f"the newest journey {stand(journeys[-1], self._zone)}" if journeys else "no journey began"
+        where = f"the newest journey {stand(journeys[-1], self._actor.zone)}" if journeys else "no journey began"
         return f"there is no message of `{element}`: {where}"
 
     def _journey(self, expected: str) -> JourneyView:
         try:
             return self._world.journey(self._contact)
         except LookupError:
-            raise _Missed(expected, "no journey began") from None
+            raise Missed(expected, "no journey began") from None
 
     def _stand(self, journey: JourneyView) -> str:
         at = f", at `{journey.ended}`" if journey.ended is not None else ""
-        return f"it {stand(journey.row, self._zone)}{at}"
+        return f"it {stand(journey.row, self._actor.zone)}{at}"
 
     def _contact_is(self, values: Mapping[str, Any]) -> None:
-        who = self._who()
+        who = self._actor.who()
         assert who is not None, "the scenario made the contact"
         own = {"id": who.key, "email": who.email, "phone": who.phone, "time_zone": who.time_zone, "tags": who.tags}
         for name, wanted in values.items():
@@ -271,12 +207,8 @@ class _Play:
     def _listed(self, listed: Listed) -> None:
         there = self._world.on_do_not_contact(self._contact, listed.channel, listed.sender)
         which = f"`{listed.channel}`" + ("" if listed.sender is None else f" from {listed.sender}")
-        entries = [
-            f"{block.destination} on {block.channel} from {block.sender or 'any sender'} ({block.source})"
-            for block in self._world.do_not_contact
-        ]
         expected = f"the contact {'' if listed.there else 'not '}on the Do Not Contact list for {which}"
-        self._hold(there == listed.there, expected, "; ".join(entries) or "the list is empty")
+        self._hold(there == listed.there, expected, self._actor.entries())
 
 
 def _number(count: int) -> str:

@@ -39,6 +39,9 @@ def _options(model: type[SentOptions | ReplyOptions | ListedOptions], **more: Sc
     }
 
 
+_REPORTED: Schema = {
+    "anyOf": [_ELEMENT, {"type": "object", "required": ["element"], "properties": {"element": _ELEMENT}}]
+}
 _LISTED: Schema = {"anyOf": [_CHANNEL, _options(ListedOptions, channel=_CHANNEL)]}
 
 STEPS: Mapping[str, tuple[str, Schema]] = MappingProxyType(
@@ -51,12 +54,18 @@ STEPS: Mapping[str, tuple[str, Schema]] = MappingProxyType(
             "Act: an event of the contact's own, with any properties.",
             {"type": "object", "required": ["event"], "properties": {"event": _TEXT}},
         ),
-        "opens": ("Act: the element's newest message is opened.", _ELEMENT),
-        "clicks": ("Act: a link in the element's newest message is followed.", _ELEMENT),
-        "bounces": ("Act: the element's newest message comes back.", _ELEMENT),
-        "complains": ("Act: the element's newest message is reported as spam.", _ELEMENT),
+        "delivers": ("Act: the element's newest message is reported as delivered.", _REPORTED),
+        "opens": ("Act: the element's newest message is opened.", _REPORTED),
+        "clicks": ("Act: a link in the element's newest message is followed.", _REPORTED),
+        "bounces": ("Act: the element's newest message comes back.", _REPORTED),
+        "complains": ("Act: the element's newest message is reported as spam.", _REPORTED),
         "replies": ("Act: the contact answers a message, or a sender.", _options(ReplyOptions, to=_ELEMENT)),
         "opts_out": ("Act: the opt-out link of the element's newest message is followed and confirmed.", _ELEMENT),
+        "block": (
+            "Act: somebody puts the contact on the Do Not Contact list by hand, for any sender or this `sender`.",
+            _LISTED,
+        ),
+        "unblock": ("Act: somebody takes the contact off the Do Not Contact list again.", _LISTED),
         "fails": ("Act: the provider refuses the next message of the element.", _ELEMENT),
         "changes": ("Act: the contact changes. `null` removes an attribute; tags are added.", _VALUES),
         "after": (
@@ -72,6 +81,7 @@ STEPS: Mapping[str, tuple[str, Schema]] = MappingProxyType(
         "not_sent": ("Since the last act: no message of the element was sent.", _ELEMENT),
         "held": ("Since the last act: a message of the element was held.", _ELEMENT),
         "suppressed": ("Since the last act: a message of the element was suppressed.", _ELEMENT),
+        "answered": ("Since the last act: a keyword rule answered, with this text in it.", _TEXT),
         "goal": ("Since the last act: this goal was reached.", _TEXT),
         "not_entered": ("Since the last act: no journey began.", _NOTHING),
         "stands_at": ("As it stands: where the newest journey is.", _ELEMENT),

@@ -35,10 +35,11 @@ class Happens:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A message's event: `opened`, `clicked`, `bounced` or `complained`."""
+    """A message's event: `delivered`, `opened`, `clicked`, `bounced` or `complained`, with its properties."""
 
     event: str
     element: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ class OptsOut:
     """The contact follows the opt-out link of the message, and confirms."""
 
     element: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Somebody puts the contact on the Do Not Contact list by hand, or (`there` false) takes them off it: on a
+    channel, for any sender or, with `sender`, for this one."""
+
+    channel: str
+    sender: str | None
+    there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ class Restart:
     """The engine is killed and started again."""
 
 
-Act = Enter | Happens | Reported | Replies | OptsOut | Fails | Changes | After | Until | Restart
+Act = Enter | Happens | Reported | Replies | OptsOut | Blocks | Fails | Changes | After | Until | Restart
 
 # --- Expectations --------------------------------------------------------------------------------
 
@@ -122,6 +133,13 @@ class WasSuppressed:
     """Since the last act: a message of the element was suppressed."""
 
     element: str
+
+
+@dataclass(frozen=True, slots=True)
+class WasAnswered:
+    """Since the last act: a keyword rule answered, with this text in it."""
+
+    contains: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +193,8 @@ class Listed:
 
 
 Expectation = (
-    WasSent | WasNotSent | WasHeld | WasSuppressed | GoalReached | NotEntered | StandsAt | Ended | Took | ContactIs
-    | Listed
+    WasSent | WasNotSent | WasHeld | WasSuppressed | WasAnswered | GoalReached | NotEntered | StandsAt | Ended | Took
+    | ContactIs | Listed
 )  # fmt: skip
 
 

@@ -11,9 +11,8 @@ from typing import Any, Self
 
 from tactful.elements import catalogue
 from tactful.elements.contract import Element, Instant, MessageKey
-from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import Duration
-from tactful.engine.addresses import address_of, destination_of, email_address, phone_number
+from tactful.engine.addresses import address_of, email_address, phone_number
 from tactful.engine.channels import Accepted, Outgoing, Refused
 from tactful.engine.clock import Clock, SetClock, SystemClock
 from tactful.engine.compose import Engine, open_engine
@@ -26,12 +25,13 @@ from tactful.engine.interpreter import Journey, Visited
 from tactful.engine.optout import do_not_contact
 from tactful.engine.optout.inbox import Inbound, Inbox
 from tactful.engine.project import Project, load_project
-from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, NO_POLICY, Block, Limit
+from tactful.engine.rules.permission import NO_POLICY, Block, Limit
 from tactful.engine.runner import Runner
 from tactful.engine.senders import ConsoleSender, Sender
 from tactful.engine.store import reading
 from tactful.engine.store.database import IN_MEMORY
-from tactful.engine.testing import history
+from tactful.engine.testing import blocks, history
+from tactful.engine.testing.coverage import Taken
 from tactful.engine.testing.history import MessageStand
 from tactful.engine.testing.journey import JourneyView
 from tactful.engine.testing.links import links_in, opt_out_by_link
@@ -61,6 +61,8 @@ class World:
 
     `project` (a file or one that is loaded) brings senders, limits, the contact schema and the flows that may send
     transactional messages. Without it, a flow's senders are taken as they are.
+
+    `flows` are those published, by id; `answered` what keyword rules answered; `became` every state of every message.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class World:
         self.clock: Clock = SystemClock() if now is None else SetClock(self._instant(now))
         self.became: list[Became] = []
         self.answered: list[Outgoing] = []
+        self.flows: dict[str, Flow] = {}
         self._folder = folder
         self._database = database
         self._elements = _installed() if elements is None else elements
@@ -121,6 +124,7 @@ class World:
                 raise ValueError("\n".join(problem.render() for problem in loaded.problems))
             flow = loaded.flow
         self.engine.lifecycle.publish(flow, self.clock.now())
+        self.flows[flow.id] = flow
         self.settle()
         return flow
 
@@ -227,6 +231,19 @@ class World:
         opt_out_by_link(self.engine, self.project, self.message(element, contact).key, self.clock.now())
         self.settle()
 
+    def block(self, contact: str, channel: str, sender: str | None = None) -> bool:
+        """Somebody puts a contact on the Do Not Contact list by hand: on a channel or `all`, for any sender or this
+        one. Whether they were not on it yet. Raises LookupError where they have no address there."""
+        blocked = blocks.put_on(self.engine, contact, channel, sender, self.clock.now())
+        self.settle()
+        return blocked
+
+    def unblock(self, contact: str, channel: str, sender: str | None = None) -> bool:
+        """Take them off it again: the entries of exactly this channel and sender. Whether there were any."""
+        taken_off = blocks.take_off(self.engine, contact, channel, sender, self.clock.now())
+        self.settle()
+        return taken_off
+
     def refuse_next(self, why: str, *, final: bool = True, element: str | None = None) -> None:
         """The provider refuses the next message; with `element`, the next one of that element."""
         self.post.refuse_next(Refused(why, final), element)
@@ -281,7 +298,9 @@ class World:
             settings = self._senders.get(sender) or ConsoleSender(via="console", channel="email")
             # At what rate a provider takes messages is nothing that virtual time could show.
             settings = settings.model_copy(update={"rate": None})
-            lane = self._lanes[sender] = Lane(sender, settings, self.engine.outbox, self.clock, self.post, self._links)
+            lane = self._lanes[sender] = Lane(
+                sender, settings, self.engine.outbox, self.clock, self.post, links=self._links
+            )
         return lane
 
     def _note(self, now: Instant) -> None:
@@ -314,6 +333,11 @@ class World:
     def path(self, journey: int) -> list[tuple[str, str]]:
         """The elements a journey left, each with the exit it took."""
         return [(visit.element, visit.exit) for visit in self.visits(journey)]
+
+    def taken(self) -> frozenset[Taken]:
+        """Every exit that was taken, by whichever journey."""
+        with self.engine.store.read() as tx:
+            return history.taken(tx)
 
     def goals(self) -> list[tuple[int, str]]:
         """The goals reached: journey and name."""
@@ -357,16 +381,7 @@ class World:
     def on_do_not_contact(self, contact: str, channel: str, sender: str | None = None) -> bool:
         """Whether an entry for any sender stops the channel for a contact; with `sender`, an entry at either level
         that stops this sender."""
-        with self.engine.store.read() as tx:
-            who = history.contact(tx, contact)
-            if who is None:
-                raise LookupError(f"there is no contact {contact!r}")
-            channels = CHANNELS if channel == ALL_CHANNELS else (channel,)
-            to = {at for each in channels if (at := destination_of(who, each)) is not None}
-            entries = [block for blocks in self.engine.do_not_contact.blocks_of(tx, to).values() for block in blocks]
-        return any(
-            block.channel in (channel, ALL_CHANNELS) and block.sender in (ANY_SENDER, sender) for block in entries
-        )
+        return blocks.is_on(self.engine, contact, channel, sender)
 
     # --- the end
 

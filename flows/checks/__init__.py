@@ -15,6 +15,11 @@ from tactful.flows.checks.senders import check_senders
 from tactful.flows.checks.time import check_circles, check_time_left
 from tactful.flows.draft import Draft
 
+OF_PATHS = frozenset({
+    "circle", "never-reported", "no-opt-out", "not-always-sent", "pause-eats-wait", "send-after-opt-out", "unreachable",
+})  # fmt: skip
+"""The errors of a flow that is whole, all of it read and every exit leading somewhere, and leads people wrong."""
+
 
 def check(draft: Draft) -> None:
     """Report all that is wrong with what was read."""

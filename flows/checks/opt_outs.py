@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
-from tactful.elements.add_to_do_not_contact import AddToDoNotContact
-from tactful.elements.contract import END, Element
-from tactful.elements.remove_from_do_not_contact import RemoveFromDoNotContact
+from tactful.elements.contract import END
+from tactful.flows.blocks import Block, added, lifted, stopping
 from tactful.flows.checks.paths import FlowPaths
-from tactful.flows.checks.senders import purpose_of, sender_of
-from tactful.flows.draft import Draft
 from tactful.flows.problem import quoted
-
-ANY = None
-"""The sender of a block that holds for all of them."""
-
-
-class _Block(NamedTuple):
-    """What an element puts on the list: whom one cannot write to any more, from which sender, with what."""
-
-    channel: str
-    sender: str | None
-    covers: str
 
 
 def check_opt_outs(paths: FlowPaths) -> None:
@@ -33,26 +18,26 @@ def check_opt_outs(paths: FlowPaths) -> None:
     """
     draft = paths.draft
     stopped_by = {
-        name: _stopping(node.element, node.element.sends, draft)
+        name: stopping(node.element, node.element.sends, draft.settings)
         for name, node in draft.nodes.items()
         if node.element is not None and node.element.sends is not None and name in paths.reached
     }
     channels = frozenset(block.channel for blocks in stopped_by.values() for block in blocks)
     matters = frozenset(block for blocks in stopped_by.values() for block in blocks)
-    added: dict[str, frozenset[_Block]] = {}
-    lifted: dict[str, frozenset[_Block]] = {}
+    adding: dict[str, frozenset[Block]] = {}
+    lifting: dict[str, frozenset[Block]] = {}
     for name, node in draft.nodes.items():
         if node.element is not None:
-            added[name] = matters & _blocks(node.element, _blocked(node.element), channels, draft)
-            lifted[name] = matters & _blocks(node.element, _unblocked(node.element), channels, draft)
+            adding[name] = matters & added(node.element, channels, draft.settings)
+            lifting[name] = matters & lifted(node.element, channels, draft.settings)
     bit = {
         block: 1 << number
-        for number, block in enumerate(dict.fromkeys(block for blocks in added.values() for block in blocks))
+        for number, block in enumerate(dict.fromkeys(block for blocks in adding.values() for block in blocks))
     }
     if not bit:
         return
-    adds = {name: sum(bit[block] for block in blocks) for name, blocks in added.items() if blocks}
-    lifts = {name: sum(bit.get(block, 0) for block in blocks) for name, blocks in lifted.items() if blocks}
+    adds = {name: sum(bit[block] for block in blocks) for name, blocks in adding.items() if blocks}
+    lifts = {name: sum(bit.get(block, 0) for block in blocks) for name, blocks in lifting.items() if blocks}
     before = _in_force(paths, adds, lifts)
     for name, blocks in stopped_by.items():
         hit = before.get(name, 0) & sum(bit.get(block, 0) for block in blocks)
@@ -62,41 +47,6 @@ def check_opt_outs(paths: FlowPaths) -> None:
             message = f"{quoted(name)} can reach nobody who was put on the Do Not Contact list {by} on the way here"
             hint = "send first, or take them off again with `remove_from_do_not_contact`"
             draft.report.error(draft.nodes[name].spot, "send-after-opt-out", message, hint)
-
-
-def _stopping(element: Element, channel: str, draft: Draft) -> frozenset[_Block]:
-    """The blocks that stop a send: of its channel, for all senders or its own, and covering its purpose."""
-    sender, _ = sender_of(element, draft)
-    covering = ["everything"]
-    if purpose_of(element, draft) == "marketing":
-        covering.append("marketing")
-    return frozenset(_Block(channel, by, covers) for by in (ANY, sender) for covers in covering)
-
-
-def _blocked(element: Element) -> frozenset[str]:
-    if isinstance(element, AddToDoNotContact):  # `blocks()` leaves out what holds for one sender alone
-        return frozenset({element.channel})
-    return element.blocks()
-
-
-def _unblocked(element: Element) -> frozenset[str]:
-    if isinstance(element, RemoveFromDoNotContact):
-        return frozenset({element.channel})
-    return element.unblocks()
-
-
-def _blocks(element: Element, named: frozenset[str], channels: frozenset[str], draft: Draft) -> frozenset[_Block]:
-    """What of the list an element changes; `named` are the channels it does so for."""
-    covers = getattr(element, "covers", "everything")
-    found = set()
-    for channel in channels if "all" in named else named & channels:
-        sender = ANY
-        if getattr(element, "level", "any_sender") == "this_sender":
-            written = getattr(element, "sender", None)
-            settings = draft.settings.senders if draft.settings is not None else {}
-            sender = written if isinstance(written, str) else settings.get(channel, "")
-        found.add(_Block(channel, sender, covers))
-    return frozenset(found)
 
 
 def _in_force(paths: FlowPaths, adds: dict[str, int], lifts: dict[str, int]) -> dict[str, int]:

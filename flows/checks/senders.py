@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tactful.elements.contract import Element, Purpose
+from tactful.elements.contract import Element
 from tactful.elements.options.template import Template
+from tactful.flows.blocks import purpose_of, sender_named
 from tactful.flows.draft import Draft, DraftNode
 from tactful.flows.model import SenderFacts
 from tactful.flows.pieces import MapPiece
@@ -53,16 +54,8 @@ def channel_used(element: Element) -> str | None:
 
 def sender_of(element: Element, draft: Draft) -> tuple[str, SenderFacts | None]:
     """The sender an element uses, its own or the settings', and what is known of it; "" where it is not known."""
-    written = getattr(element, "sender", None)
-    settings = draft.settings.senders if draft.settings is not None else {}
-    sender = written if isinstance(written, str) else settings.get(channel_used(element) or "", "")
+    sender = sender_named(element, channel_used(element) or "", draft.settings)
     return sender, (draft.around.senders or {}).get(sender)
-
-
-def purpose_of(element: Element, draft: Draft) -> Purpose:
-    """What an element's messages are for: its own purpose, or the flow's."""
-    own: Purpose | None = getattr(element, "purpose", None)
-    return own or (draft.settings.purpose if draft.settings is not None else "marketing")
 
 
 def _needs_sender(element: Element) -> bool:
@@ -132,7 +125,7 @@ def _check_way_out(node: DraftNode, draft: Draft) -> None:
     element = node.element
     assert element is not None
     sender, facts = sender_of(element, draft)
-    one_way = facts is not None and not facts.two_way and purpose_of(element, draft) == "marketing"
+    one_way = facts is not None and not facts.two_way and purpose_of(element, draft.settings) == "marketing"
     switched_off = draft.around.opt_out_links is False
     if not (one_way or switched_off):
         return

@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 
 from tactful.elements.options.duration import Duration
 from tactful.elements.pause import Pause
 from tactful.flows.checks.messages import MessageWait
 from tactful.flows.checks.paths import SENT, FlowPaths
-from tactful.flows.draft import NOT_SENT, DraftNode
-from tactful.flows.graph import circle_through, circles
+from tactful.flows.circles import timeless_circles
+from tactful.flows.draft import DraftNode
 from tactful.flows.problem import listed, quoted
 
 
 def check_circles(paths: FlowPaths, waits: list[MessageWait]) -> None:
-    """No journey goes round in a circle without time passing on each round.
-
-    A wait for a message lets time pass on a circle that passes the send as well: each round has a message of
-    its own to wait for. On any other circle its time is over after the first round.
-    """
+    """No journey goes round in a circle without time passing on each round."""
     nodes = paths.draft.nodes
-    by_id = {wait.node.id: wait for wait in waits if nodes[wait.node.id] is wait.node and wait.sends}
+    by_id = {wait.node.id: wait.sends for wait in waits if nodes[wait.node.id] is wait.node and wait.sends}
     quick = {name for name, node in nodes.items() if not _lets_time_pass(node)}
-    message_waits = quick & by_id.keys()
-    awaited = {send for name in message_waits for send in by_id[name].sends}
-    found = circles(paths.graph, quick - message_waits)
-    if message_waits:
-        found += circles(paths.graph, quick - awaited)
-        for name in message_waits & paths.on_circles:
-            if paths.step(len(quick)):
-                alone = (quick - message_waits - set(by_id[name].sends)) | {name}
-                found += filter(None, [circle_through(paths.graph, alone, name)])
-            found += _unsent_circle(paths, by_id[name], quick - message_waits)
-    order = {name: number for number, name in enumerate(nodes)}
-    told: set[frozenset[str]] = set()
-    for circle in found:
-        if frozenset(circle) in told:
-            continue
-        told.add(frozenset(circle))
-        first = min(circle, key=order.__getitem__)
-        turned = circle[circle.index(first) :] + circle[: circle.index(first)]
-        _tell_circle(paths, turned)
+    for circle in timeless_circles(nodes, paths.graph, quick, by_id, paths.step):
+        _tell_circle(paths, circle)
 
 
 def _lets_time_pass(node: DraftNode) -> bool:
@@ -57,31 +35,6 @@ def _tell_circle(paths: FlowPaths, circle: list[str]) -> None:
     message = f"a journey may go round here without end, and no time passes: {way}"
     hint = "put a `pause` or a wait into the circle, or let it lead out"
     paths.draft.report.error(paths.draft.nodes[circle[0]].spot, "circle", message, hint)
-
-
-def _unsent_circle(paths: FlowPaths, wait: MessageWait, quick: set[str]) -> Iterable[list[str]]:
-    """The circle from a wait by `not_sent` back to it, while its messages fail again and again."""
-    nodes, begin = paths.draft.nodes, wait.node.id
-    first = wait.node.exits.get(NOT_SENT)
-    if first is None or NOT_SENT not in wait.node.named:
-        return
-    came_from = {first: begin}
-    waiting = [first]
-    while waiting:
-        name = waiting.pop()
-        if name == begin:
-            circle = [begin]
-            while came_from[circle[-1]] != begin:
-                circle.append(came_from[circle[-1]])
-            yield circle[::-1]
-            return
-        if name not in quick:
-            continue
-        for way_out, target in nodes[name].exits.items():
-            passes = not (name in wait.sends and way_out == SENT)
-            if passes and target in nodes and target not in came_from and paths.step():
-                came_from[target] = name
-                waiting.append(target)
 
 
 # --- Is there time left? -------------------------------------------------------------------------

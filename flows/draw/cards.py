@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tactful.elements.contract import END, Element
-from tactful.flows.draft import NOT_SENT
 from tactful.flows.draw.text import plain, readable
+from tactful.flows.exits import goes_unsaid
 from tactful.flows.model import ByEvent, ByHand, BySchedule, BySegment, Entry, Flow, Node, StopRule
 
 _ICONS = {
@@ -20,16 +20,28 @@ _FAMILY_ICONS = {"talk": "chat", "wait": "hourglass", "decide": "branch", "act":
 
 
 @dataclass(frozen=True, slots=True)
+class Highlight:
+    """The exits to show in red, each as (element, exit), and what red means, for a line below the flow's name.
+
+    Without a highlight red are the exits by which something failed.
+    """
+
+    exits: frozenset[tuple[str, str]]
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
     """An exit that is drawn. `to` is the number of the card it leads to, None where the journey ends.
 
-    `failure`: what was meant to happen did not.
+    `failure`: what was meant to happen did not; its line is dashed. `red`: it is highlighted.
     """
 
     exit: str
     label: str
     to: int | None
     failure: bool = False
+    red: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +68,24 @@ class Card:
         return self.chips if len(self.chips) > 1 else ()
 
 
-def cards(flow: Flow) -> tuple[Card, ...]:
+def cards(flow: Flow, highlight: Highlight | None = None) -> tuple[Card, ...]:
     """The entry card, then a card for each element in the order of the file."""
     numbers = {name: number for number, name in enumerate(flow.nodes, start=1)}
-    return (_entry(flow, numbers[flow.start]), *(_card(node, numbers) for node in flow.nodes.values()))
+    return (_entry(flow, numbers[flow.start]), *(_card(node, numbers, highlight) for node in flow.nodes.values()))
 
 
-def _card(node: Node, numbers: dict[str, int]) -> Card:
+def _card(node: Node, numbers: dict[str, int], highlight: Highlight | None) -> Card:
     element = node.element
     chips = []
     for way in element.ways_out():
         target = node.exits.get(way, END)
+        highlighted = highlight is not None and (node.id, way) in highlight.exits
         # Ways out that need not be named, and end, say nothing: drawn, they would be most of the picture.
-        if target != END or way not in (*element.optional_exits, NOT_SENT):
+        if highlighted or not goes_unsaid(node, way):
             failure = element.sends is not None and way in element.optional_exits
             to = None if target == END else numbers[target]
-            chips.append(Chip(plain(way), plain(way.replace("_", " ")), to, failure))
+            red = failure if highlight is None else highlighted
+            chips.append(Chip(plain(way), plain(way.replace("_", " ")), to, failure, red))
     summary = plain(element.summary()) or readable(node.type)
     return Card(
         title=readable(node.id),

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from tactful.flows.draw.cards import Card, cards
+from tactful.flows.draw.cards import Card, Highlight, cards
 from tactful.flows.draw.looks import DARK, LIGHT, Looks, mix
 from tactful.flows.draw.text import plain
 from tactful.flows.model import Flow
 
 
-def to_dot(flow: Flow, *, dark: bool = False) -> str:
+def to_dot(flow: Flow, *, dark: bool = False, highlight: Highlight | None = None) -> str:
     """The flow as a DOT digraph; every exit is a port of its node. All texts of the flow appear in HTML-like
     labels only, escaped."""
-    return "\n".join(_lines(flow, DARK if dark else LIGHT)) + "\n"
+    return "\n".join(_lines(flow, DARK if dark else LIGHT, highlight)) + "\n"
 
 
-def _lines(flow: Flow, looks: Looks) -> Iterator[str]:
-    everyone = cards(flow)
+def _lines(flow: Flow, looks: Looks, highlight: Highlight | None) -> Iterator[str]:
+    everyone = cards(flow, highlight)
+    red = "" if highlight is None else f'<BR/><FONT COLOR="{looks.bad}">{_text(plain(highlight.says))}</FONT>'
     yield "digraph flow {"
     yield (
         f'  graph [bgcolor="{looks.ground}", fontname="Helvetica", fontcolor="{looks.ink}", labelloc=t, '
-        f"nodesep=0.4, ranksep=0.5, label=<<B>{_text(plain(flow.id))}</B>>]"
+        f"nodesep=0.4, ranksep=0.5, label=<<B>{_text(plain(flow.id))}</B>{red}>]"
     )
     yield f'  node [shape=plain, fontname="Helvetica", fontsize=11, fontcolor="{looks.ink}"]'
     yield f'  edge [color="{looks.line}", arrowsize=0.7]'
@@ -39,8 +40,8 @@ def _lines(flow: Flow, looks: Looks) -> Iterator[str]:
                     f'margin="0.05,0.02", label="ends"]'
                 )
             source = f"n{number}:p{port}:s" if card.named else f"n{number}"
-            style = f' [style=dashed, color="{looks.bad}"]' if chip.failure else ""
-            yield f"  {source} -> {target}{style}"
+            style = (["style=dashed"] if chip.failure else []) + ([f'color="{looks.bad}"'] if chip.red else [])
+            yield f"  {source} -> {target}" + (f" [{', '.join(style)}]" if style else "")
     yield "}"
 
 
@@ -55,8 +56,8 @@ def _table(card: Card, looks: Looks) -> str:
     if card.named:
         cells = ""
         for port, chip in enumerate(card.named):
-            ground = mix(looks.bad, looks.panel, 0.08) if chip.failure else looks.ground
-            ink = looks.bad if chip.failure else looks.quiet
+            ground = mix(looks.bad, looks.panel, 0.08) if chip.red else looks.ground
+            ink = looks.bad if chip.red else looks.quiet
             cells += (
                 f'<TD PORT="p{port}" BGCOLOR="{ground}">'
                 f'<FONT COLOR="{ink}" POINT-SIZE="10">{_text(chip.label)}</FONT></TD>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tactful.flows.draw.cards import Card, cards
+from tactful.flows.draw.cards import Card, Highlight, cards
 from tactful.flows.draw.looks import DARK, LIGHT, Looks
 from tactful.flows.draw.text import plain
 from tactful.flows.model import Flow
@@ -13,18 +13,19 @@ from tactful.flows.model import Flow
 _SAFE = frozenset(" ,.-_/()%+!?“”…·—")
 
 
-def to_mermaid(flow: Flow, *, dark: bool = False) -> str:
+def to_mermaid(flow: Flow, *, dark: bool = False, highlight: Highlight | None = None) -> str:
     """The flow as a Mermaid flowchart. Ids and texts of the flow appear in quoted labels only."""
-    return "\n".join(_lines(flow, DARK if dark else LIGHT)) + "\n"
+    return "\n".join(_lines(flow, DARK if dark else LIGHT, highlight)) + "\n"
 
 
-def _lines(flow: Flow, looks: Looks) -> Iterator[str]:
-    everyone = cards(flow)
-    yield from ("---", f"title: {json.dumps(plain(flow.id))}", "---", "flowchart TD")
+def _lines(flow: Flow, looks: Looks, highlight: Highlight | None) -> Iterator[str]:
+    everyone = cards(flow, highlight)
+    title = plain(flow.id) if highlight is None else f"{plain(flow.id)}. {plain(highlight.says)}"
+    yield from ("---", f"title: {json.dumps(title)}", "---", "flowchart TD")
     for number, card in enumerate(everyone):
         yield f"  n{number}{_shape(card)}"
     ends: list[str] = []
-    failures: list[int] = []
+    red: list[int] = []
     drawn = 0
     for number, card in enumerate(everyone):
         for port, chip in enumerate(card.chips):
@@ -35,8 +36,8 @@ def _lines(flow: Flow, looks: Looks) -> Iterator[str]:
                 yield f'  {target}(["ends"])'
             label = f'|"{_escaped(chip.label)}"|' if card.named else ""
             yield f"  n{number} {'-.->' if chip.failure else '-->'}{label} {target}"
-            if chip.failure:
-                failures.append(drawn)
+            if chip.red:
+                red.append(drawn)
             drawn += 1
     for tone, hue in looks.hues.items():
         members = ",".join(f"n{number}" for number, card in enumerate(everyone) if card.tone == tone)
@@ -46,8 +47,8 @@ def _lines(flow: Flow, looks: Looks) -> Iterator[str]:
     if ends:
         yield f"  classDef ends fill:{looks.panel},stroke:{looks.rim},color:{looks.quiet},font-size:11px"
         yield f"  class {','.join(ends)} ends"
-    if failures:
-        yield f"  linkStyle {','.join(map(str, failures))} stroke:{looks.bad},color:{looks.bad}"
+    if red:
+        yield f"  linkStyle {','.join(map(str, red))} stroke:{looks.bad},color:{looks.bad}"
 
 
 def _shape(card: Card) -> str:

@@ -10,7 +10,7 @@ from math import ceil
 
 from tactful.flows.draw import frames as size
 from tactful.flows.draw import text
-from tactful.flows.draw.cards import cards, described
+from tactful.flows.draw.cards import Chip, Highlight, cards, described
 from tactful.flows.draw.frames import Frame, frames
 from tactful.flows.draw.layout import Layout, Link, Point, lay_out
 from tactful.flows.draw.looks import DARK, FONT, ICONS, LIGHT, Looks, mix
@@ -32,17 +32,17 @@ class Svg:
     height: float
 
 
-def to_svg(flow: Flow, *, dark: bool = False) -> Svg:
+def to_svg(flow: Flow, *, dark: bool = False, highlight: Highlight | None = None) -> Svg:
     """The flow as one SVG document. Nothing in it is loaded from elsewhere, and nothing runs."""
-    framed = frames(cards(flow))
+    framed = frames(cards(flow, highlight))
     links = [
-        Link(number, port, chip.to, chip.failure)
+        Link(number, port, chip.to, chip.red)
         for number, frame in enumerate(framed)
         for port, chip in enumerate(frame.card.chips)
         if chip.to is not None
     ]
     layout = lay_out([frame.box for frame in framed], links)
-    picture = _Picture(flow, DARK if dark else LIGHT, framed, links, layout)
+    picture = _Picture(flow, DARK if dark else LIGHT, framed, links, layout, highlight)
     return Svg(picture.text(), picture.width, picture.height)
 
 
@@ -55,19 +55,26 @@ class _Picture:
     """Puts the parts of the document together, from the back to the front."""
 
     def __init__(
-        self, flow: Flow, looks: Looks, framed: Sequence[Frame], links: Sequence[Link], layout: Layout
+        self,
+        flow: Flow,
+        looks: Looks,
+        framed: Sequence[Frame],
+        links: Sequence[Link],
+        layout: Layout,
+        highlight: Highlight | None,
     ) -> None:
         self.flow, self.looks = flow, looks
+        self.red = None if highlight is None else text.plain(highlight.says)
         self.framed, self.links, self.layout = framed, links, layout
         self.width = float(ceil(max(layout.width, LEAST_WIDTH) + 2 * MARGIN))
         self.about = text.wrap(text.plain(flow.about), ABOUT, min(self.width - 2 * MARGIN, 720), 3)
-        self.top = MARGIN + NAME + 22 * len(self.about) + 26
+        self.top = MARGIN + NAME + 22 * (len(self.about) + (self.red is not None)) + 26
         self.left = (self.width - layout.width) / 2
         self.height = float(ceil(self.top + layout.height + MARGIN))
 
     def text(self) -> str:
         name = escape(text.plain(self.flow.id))
-        told = escape("\n".join(filter(None, [text.plain(self.flow.about), *described(self.flow)])))
+        told = escape("\n".join(filter(None, [text.plain(self.flow.about), self.red, *described(self.flow)])))
         width, height = _n(self.width), _n(self.height)
         mark = "".join(filter(str.isalnum, self.flow.fingerprint[:8]))  # several pictures may share a page
         head = (
@@ -101,6 +108,12 @@ class _Picture:
                 f'<text x="{_n(MARGIN)}" y="{_n(base + 3 + 20 * number)}" font-size="{_n(ABOUT)}" '
                 f'fill="{self.looks.quiet}">{escape(line)}</text>'
             )
+        if self.red is not None:
+            said = text.fit(self.red, ABOUT, self.width - 2 * MARGIN, strong=True)
+            yield (
+                f'<text x="{_n(MARGIN)}" y="{_n(base + 5 + 20 * (len(self.about) + 1))}" font-size="{_n(ABOUT)}" '
+                f'font-weight="600" fill="{self.looks.bad}">{escape(said)}</text>'
+            )
 
     # --- Lines -----------------------------------------------------------------------------------
 
@@ -119,19 +132,19 @@ class _Picture:
                 + "</g>"
             )
             for number, path in zip(group, paths, strict=True):
-                yield f'<path d="{path}" fill="none" {self.stroke(self.links[number].apart)}/>'
+                link = self.links[number]
+                yield f'<path d="{path}" fill="none" {self.stroke(self.framed[link.source].card.chips[link.port])}/>'
             heads: dict[tuple[Point, Point], bool] = {}
             for number in group:
                 before, tip = self.layout.points[number][-2:]
                 way = (_sign(tip[0] - before[0]), _sign(tip[1] - before[1]))
                 heads[tip, way] = heads.get((tip, way), True) and self.links[number].apart
-            for (tip, way), failure in heads.items():
-                yield self.arrow(tip, way, self.looks.bad if failure else self.looks.line)
+            for (tip, way), red in heads.items():
+                yield self.arrow(tip, way, self.looks.bad if red else self.looks.line)
 
-    def stroke(self, failure: bool) -> str:
-        if failure:
-            return f'stroke="{self.looks.bad}" stroke-width="1.5" stroke-dasharray="5 4"'
-        return f'stroke="{self.looks.line}" stroke-width="1.5"'
+    def stroke(self, chip: Chip) -> str:
+        colour = self.looks.bad if chip.red else self.looks.line
+        return f'stroke="{colour}" stroke-width="1.5"' + (' stroke-dasharray="5 4"' if chip.failure else "")
 
     def arrow(self, tip: Point, way: Point, colour: str) -> str:
         (x, y), (right, down) = tip, way
@@ -187,20 +200,20 @@ class _Picture:
         for slot, port in enumerate(self.layout.slots[number]):
             chip = frame.card.chips[port]
             x = frame.width / 2 + frame.ports[slot]
-            colour = looks.bad if chip.failure else looks.line
+            colour = looks.bad if chip.red else looks.line
             if named:
                 top = frame.height - size.CHIP_HEIGHT - size.CHIP_FOOT
-                ground = mix(looks.bad, looks.panel, 0.08) if chip.failure else looks.ground
+                ground = mix(looks.bad, looks.panel, 0.08) if chip.red else looks.ground
                 yield (
                     f'<rect x="{_n(x - frame.chip / 2)}" y="{_n(top)}" width="{_n(frame.chip)}" '
                     f'height="{_n(size.CHIP_HEIGHT)}" rx="7" fill="{ground}"/>'
                 )
                 label = text.fit(chip.label, size.CHIP, frame.chip - 2 * size.CHIP_INNER, strong=True)
-                ink = looks.bad if chip.failure else looks.quiet
+                ink = looks.bad if chip.red else looks.quiet
                 yield self.words(label, x, top + 16, size.CHIP, ink, ' font-weight="500" text-anchor="middle"')
             if chip.to is None:
                 top = frame.height + size.END_DROP
-                yield f'<path d="M{_n(x)} {_n(frame.height)}V{_n(top)}" fill="none" {self.stroke(chip.failure)}/>'
+                yield f'<path d="M{_n(x)} {_n(frame.height)}V{_n(top)}" fill="none" {self.stroke(chip)}/>'
                 yield (
                     f'<rect x="{_n(x - size.END_WIDTH / 2)}" y="{_n(top)}" width="{_n(size.END_WIDTH)}" '
                     f'height="{_n(size.END_HEIGHT)}" rx="9.5" fill="{looks.panel}" stroke="{looks.rim}"/>'

@@ -16,7 +16,7 @@ from typer.main import get_command
 from tactful.engine.cli import COMMANDS, app
 from tactful.engine.cli.frame import PANELS
 from tactful.engine.cli.trouble import end
-from tactful.engine.store.database import Store
+from tactful.engine.store.sqlite import SqliteStore as Store
 
 TACTFUL = Path(sys.executable).with_name("tactful")
 
@@ -175,11 +175,13 @@ def test_a_variable_that_is_not_set(tactful, shop, monkeypatch):
     assert "SHOP_DATABASE" in tactful("journeys", code=1).err
 
 
-def test_a_database_of_another_kind(tactful, shop):
+def test_a_database_server_that_is_not_there(tactful, shop):
     text = (shop / "tactful.yaml").read_text(encoding="utf-8")
     text = text.replace("sqlite:///tactful.db", "postgresql+psycopg://somewhere/shop")
     (shop / "tactful.yaml").write_text(text, encoding="utf-8")
-    assert "not SQLite" in tactful("journeys", code=1).err
+    said = tactful("journeys", code=1).err
+    assert "cannot be reached" in said
+    assert "postgresql+psycopg://somewhere/shop" in said
 
 
 def test_a_reader_that_goes_away_is_no_error(empty):

@@ -4,6 +4,8 @@ import pytest
 
 from tactful.engine.clock import SystemClock
 
+NO_PASSWORD = "via: smtp, host: mail.example, username: acme, password: {env: NOT_SET_HERE}"
+
 
 @pytest.fixture
 def busy_shop(tactful, open_shop, work):
@@ -59,8 +61,11 @@ def test_status_names_senders_with_no_way_out(tactful, open_shop):
     tactful("enter", "win-back", "-c", "ana")
     project = open_shop / "tactful.yaml"
     text = project.read_text(encoding="utf-8")
-    project.write_text(text.replace("via: console, name: Acme", "via: infobip"), encoding="utf-8")
-    assert "no connector" in tactful("status", "--json").json["stuck_senders"]["news@acme.example"]
+    project.write_text(text.replace("via: console, name: Acme", NO_PASSWORD), encoding="utf-8")
+    assert (
+        "NOT_SET_HERE, which holds the password, is not set"
+        in tactful("status", "--json").json["stuck_senders"]["news@acme.example"]
+    )
     assert "news@acme.example cannot send" in tactful("status").out
     project.write_text(text.replace("news@acme.example", "other@acme.example"), encoding="utf-8")
     assert "is not in the project file" in tactful("status").out

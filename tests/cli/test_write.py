@@ -142,6 +142,8 @@ def test_schema(tactful, empty):
     ran = tactful("schema", "-o", "flow.schema.json")
     assert ran.out == ""
     assert json.loads(Path("flow.schema.json").read_text(encoding="utf-8")) == found
+    of_scenarios = tactful("schema", "--scenarios").json
+    assert "opts_out" in of_scenarios["$defs"]["step"]["properties"]
 
 
 @pytest.mark.parametrize("flow", ["win-back", "flows/win-back/flow.yaml"])
@@ -303,6 +305,7 @@ def test_send_test_to_bad_addresses_and_by_bad_senders(tactful, shop):
     assert "@" in tactful("send-test", "win-back", "offer", "--to", "me", code=2).err
     assert "country code is missing" in tactful("send-test", "win-back", "ask", "--to", "12345", code=2).err
     text = (shop / "tactful.yaml").read_text(encoding="utf-8")
-    (shop / "tactful.yaml").write_text(text.replace('"news@acme.example": {channel: email, via: console',
-        '"news@acme.example": {channel: email, via: infobip'), encoding="utf-8")  # fmt: skip
-    assert "no connector" in tactful("send-test", "win-back", "offer", "--to", "me@example.com", code=1).err
+    nobody = "via: smtp, host: mail.example, username: acme, password: {env: NOT_SET_HERE}, reports: [opened]"
+    (shop / "tactful.yaml").write_text(text.replace("via: console, name: Acme", nobody), encoding="utf-8")
+    ran = tactful("send-test", "win-back", "offer", "--to", "me@example.com", code=1)
+    assert "NOT_SET_HERE, which holds the password, is not set" in ran.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -49,12 +50,11 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server, from a package."""
-    folder = tmp_path_factory.mktemp("postgresql")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # the package warns where there is none
-        server = Server(folder / "data")
+def postgresql() -> Iterator[Server]:
+    """A real server, from a package. As root it runs as another user, who may not enter pytest's own folders."""
+    with TemporaryDirectory(prefix="tactful-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # the package warns where there is none
+        server = Server(Path(folder, "data"))
         yield server
         server.stop()
 

@@ -33,7 +33,7 @@ from tactful.engine.channels.console import ConsoleConnector
 from tactful.engine.channels.email_message import compose
 from tactful.engine.channels.plain_text import one_line, plain_text
 from tactful.engine.channels.smtp import SmtpConnector
-from tactful.engine.senders import ConsoleSender, InfobipSender, Secret, SmtpSender
+from tactful.engine.senders import ConsoleSender, Secret, SmtpSender
 
 MARCH_2 = 1_772_442_000_000  # 2026-03-02 09:00 UTC
 CERTIFICATE = Path(__file__).with_name("localhost.pem")  # made for these tests, good for nothing else
@@ -296,11 +296,6 @@ def test_a_password_must_be_set():
     assert "hunter2" not in repr(connect(settings, {"ACME_PASSWORD": "hunter2"}))
 
 
-def test_infobip_is_still_to_come():
-    with pytest.raises(NoConnector, match="no connector for `via: infobip` yet"):
-        connect(InfobipSender(channel="sms", via="infobip"))
-
-
 # --- SMTP ----------------------------------------------------------------------------------------
 
 
@@ -348,6 +343,12 @@ class Inbox:
         for start, answer in {
             "gone": f"550 5.1.1 <{address}>: no such user",
             "later": "451 4.7.1 greylisted, try again",
+            "moved": f"550 5.1.6 <{address}>: moved",
+            "nowhere": "550-5.1.10 this domain\r\n550 5.1.10 takes no mail",
+            "policy": "550 5.7.1 not from there",
+            "bare": "550 no such user here, or a list of ours",
+            "odd": "550 5.1.100 what",
+            "syntax": "553 5.1.1 what",
             "tls": "530 must issue STARTTLS first",
             "busy": "421 too many messages on this connection",
         }.items():
@@ -424,6 +425,17 @@ def test_what_is_not_asked_for_is_not_sent(inbox, connector):
     assert len(inbox.received) == 1
 
 
+@pytest.mark.parametrize(
+    ("to", "nobody"),
+    [("gone", True), ("moved", True), ("nowhere", True), ("policy", False), ("bare", False), ("odd", False),
+     ("syntax", False)],
+)  # fmt: skip
+def test_nobody_is_there_only_where_the_server_says_just_that(server, connector, to, nobody):
+    (outcome,) = outcomes(connector, outgoing(to=f"{to}@example.com"))
+    assert isinstance(outcome, Refused)
+    assert (outcome.final, outcome.no_such_address) == (True, nobody)
+
+
 def test_refusals_stand_for_themselves(server, inbox, connector):
     assert outcomes(
         connector,
@@ -437,7 +449,7 @@ def test_refusals_stand_for_themselves(server, inbox, connector):
         outgoing(8),
     ) == [
         Accepted("4F0001"),
-        Refused("550 5.1.1 (address): no such user", final=True),
+        Refused("550 5.1.1 (address): no such user", final=True, no_such_address=True),
         Refused("451 4.7.1 greylisted, try again", final=False),
         Refused("554 5.7.1 spam for (address)", final=True),
         Refused("452 4.3.1 disk full", final=False),

@@ -30,6 +30,7 @@ from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.incoming import Incoming
 from tactful.engine.outbox import Settled
+from tactful.engine.project import from_folder
 from tactful.engine.store.statements import MESSAGE
 from tactful.flows.load import load_sources
 
@@ -89,14 +90,14 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 class Project:
     """A project in a folder, seen from beside the daemon."""
 
-    def __init__(self, folder: Path, port: int, on_unknown: str) -> None:
+    def __init__(self, folder: Path, port: int, on_unknown: str, database: str = "sqlite:///rush.db") -> None:
         self.folder = folder
         (folder / "tactful.yaml").write_text(
-            "database: sqlite:///rush.db\n"
+            f"database: {database}\n"
             f'senders:\n  "{SENDER}": {{channel: email, via: smtp, host: 127.0.0.1, port: {port}, '
             f"on_unknown: {on_unknown}}}\n"
         )
-        self.engine: Engine = open_engine(f"sqlite:///{folder / 'rush.db'}")
+        self.engine: Engine = open_engine(from_folder(database, folder))
 
     def begin(self, people: int) -> None:
         loaded = load_sources({"rush.yaml": FLOW}, catalogue())

@@ -22,6 +22,7 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.delivery import BACKOFF, Lane
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
+from tactful.engine.optout.noes import BOUNCED_HARD, No
 from tactful.engine.outbox import Outbox, Settled, Taken
 from tactful.engine.rules.permission import Limit
 from tactful.engine.rules.receipts import MessageStand, received_state
@@ -153,6 +154,28 @@ def test_sending_to_failed(desk: Desk) -> None:
     desk.settle("failed", "no such mailbox")
     assert (desk.state(), desk.row()["why"], desk.row()["sent_at"]) == ("failed", "no such mailbox", None)
     assert desk.goals() == ["failed"]
+
+
+def test_sending_to_suppressed_by_the_providers_list(desk: Desk) -> None:
+    desk.taken()
+    desk.queue("ANA@example.com")
+    no = No("Provider 7", level="this_sender")
+    desk.outbox.settle([Settled(KEY, "suppressed", "on the provider's list", no=no)], desk.now)
+    assert (desk.state(), desk.row()["why"], desk.goals()) == ("suppressed", "on the provider's list", ["suppressed"])
+    found = by_hand.explain(desk.world.engine, "ana@example.com", "email", sender=SENDER)
+    assert found.block is not None
+    assert (found.block.sender, found.block.covers, found.block.source) == (SENDER, "everything", "Provider 7")
+    assert desk.take() == [], "what waits for the same address goes the same way"
+    assert desk.goals() == ["suppressed", "suppressed"]
+
+
+def test_a_no_counts_also_where_a_receipt_was_quicker(desk: Desk) -> None:
+    desk.put("delivered")
+    desk.outbox.settle([Settled(KEY, "failed", "?", no=BOUNCED_HARD)], desk.now)
+    assert desk.state() == "delivered"
+    found = by_hand.explain(desk.world.engine, "ana@example.com", "email")
+    assert found.block is not None
+    assert found.block.source == "hard bounce"
 
 
 def test_sending_back_to_queued_and_taken_anew(desk: Desk) -> None:
@@ -474,7 +497,7 @@ def test_outcomes_that_could_not_be_recorded_are_recorded_next_time(
     settle = Outbox.settle
     broken = [OSError("no space left on device")]
 
-    def fails_once(outbox: Outbox, outcomes: Sequence[Settled], now: int) -> None:
+    def fails_once(outbox: Outbox, outcomes: Sequence[Settled], now: int, worker: int = 0) -> None:
         if outcomes and broken:
             raise broken.pop()
         settle(outbox, outcomes, now)

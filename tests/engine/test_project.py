@@ -175,7 +175,7 @@ opt_out:
         ("contact: {age: integer}", "write `number`"),
         ("contact: {age: nubmer}", "did you mean `number`?"),
         ("senders: {a@x.example: {channel: email, via: mstp}}", "did you mean `smtp`?"),
-        ("senders: {a@x.example: {channel: email}}", "there are `console`, `smtp` and `infobip`"),
+        ("senders: {a@x.example: {channel: email}}", "there are `console`, `smtp`, `infobip` and `twilio`"),
         ("senders: {a@x.example: {channel: emial, via: console}}", "did you mean `email`?"),
         ("senders: {a@x.example: {channel: email, via: console, reports: [openned]}}", "did you mean `opened`?"),
         ("senders: {a@X.example: {channel: email, via: console}}", "write `a@x.example`"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -129,12 +128,12 @@ class Travels:
         message = Message(key.step, state, self.now if state == "sent" else None)
         running = self.running.get(key.journey)
         if running is not None:
-            self.running[key.journey] = replace(running, messages={**running.messages, element: message})
+            self.running[key.journey] = running._replace(messages={**running.messages, element: message})
         self.take(Outcome(key, element, message))
 
     def happens(self, event: Event) -> None:
         self.learnt += 1
-        event = replace(event, id=self.learnt)
+        event = event._replace(id=self.learnt)
         self.log.append(event)
         self.take(Happened(event))
 

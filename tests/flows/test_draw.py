@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.elements import catalogue
-from tactful.flows.draw import KINDS, PngUnavailable, draw, frames, looks, text
+from tactful.flows.draw import KINDS, Highlight, PngUnavailable, draw, frames, looks, text
 from tactful.flows.draw.cards import cards
 from tactful.flows.draw.layout import Box, Layout, Link, lay_out
 from tactful.flows.load import load_sources
@@ -517,3 +517,44 @@ def test_wrapped_text_stays_in_its_lines(said, lines):
     wrapped = text.wrap(" ".join(said), 13, 120, lines)
     assert len(wrapped) <= lines
     assert all(text.width(line, 13) <= 120 + 1e-6 for line in wrapped)
+
+
+def test_a_highlight_is_all_that_is_red_and_says_why() -> None:
+    flow = _flow_with_a_failure()
+    red = looks.LIGHT.bad
+    plain, marked = (
+        {kind: draw(flow, kind, highlight=highlight) for kind in ("svg", "mmd", "dot")}
+        for highlight in (None, Highlight(frozenset({("offer", "sent")}), "In red: <new>"))
+    )
+    nothing = draw(flow, "svg", highlight=Highlight(frozenset(), ""))
+    assert plain["svg"].count("stroke-dasharray") == marked["svg"].count("stroke-dasharray") == 1
+    assert f'stroke="{red}" stroke-width="1.5" stroke-dasharray' in plain["svg"]
+    assert f'stroke="{red}" stroke-width="1.5" stroke-dasharray' not in marked["svg"]
+    assert f'stroke="{red}" stroke-width="1.5"/>' in marked["svg"]
+    assert "In red: &lt;new&gt;" in marked["svg"]
+    assert f'stroke="{red}"' not in nothing
+    assert f"linkStyle 2 stroke:{red}" in plain["mmd"]
+    assert f"linkStyle 1 stroke:{red}" in marked["mmd"]
+    assert "style=dashed, color=" in plain["dot"]
+    assert f'[color="{red}"]' in marked["dot"]
+    assert "[style=dashed]" in marked["dot"]
+
+
+def test_a_highlighted_exit_is_drawn_though_it_only_ends() -> None:
+    flow = _flow_with_a_failure()
+    highlight = Highlight(frozenset({("offer", "suppressed")}), "")
+    assert ">suppressed<" not in draw(flow, "svg")
+    assert ">suppressed<" in draw(flow, "svg", highlight=highlight)
+
+
+def _flow_with_a_failure() -> Flow:
+    text = """
+flow: f
+settings: {sender: {email: a@acme.example, sms: "+38595000111"}}
+elements:
+  offer: {type: send_email, subject: s, text: t, next: {sent: end, failed: by_text}}
+  by_text: {type: send_sms, text: t}
+"""
+    flow = load_sources({"flow.yaml": text}, catalogue()).flow
+    assert flow is not None
+    return flow

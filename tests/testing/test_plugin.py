@@ -118,3 +118,15 @@ def test_the_package_brings_what_is_asked_for() -> None:
     assert testing.World.__module__ == "tactful.engine.testing.world"
     with pytest.raises(AttributeError, match="no attribute 'Wrold'"):
         _ = testing.Wrold
+
+
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.full)])
+def test_the_exits_nobody_took_are_summed_up(folder: Path, workers: str) -> None:
+    (folder / "it.flowtest.yaml").write_text(SCENARIOS)
+    (folder / "test_it.py").write_text(TESTS)
+    said = pytest_in(folder, "--flow-coverage", "-n", workers).stdout
+    # The scenarios take `offer -> sent`, the tests with a world `opened -> timed_out` and `unopened -> done`.
+    assert "win-back: 3 of 13 exits taken\n  flow.yaml:11: offer -> failed -> by_text\n" in said, said
+    assert "flow.yaml:16: opened -> timed_out" not in said
+    assert said.count("\n3 of 13 exits taken\n") == 1
+    assert "exits taken" not in pytest_in(folder, "-n", workers).stdout

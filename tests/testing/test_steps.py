@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -290,3 +291,93 @@ def test_an_element_that_breaks_fails_its_scenario_alone(run: Run, monkeypatch: 
     monkeypatch.setattr(Pause, "enter", broken)
     said = failure(run(BEGUN + "- opens: offer\n- stands_at: rest"))
     assert "ZeroDivisionError: no" in said
+
+
+# --- every way an opt-out is collected, and what else can come of a message
+
+OPT_OUTS = """
+flow: opt-outs
+settings: {sender: {email: news@acme.example, sms: "+38595000111", whatsapp: "+38595000222"}}
+elements:
+  mail: {type: send_email, subject: hi, text: hi, next: text}
+  text: {type: send_sms, text: Hello, next: chat}
+  chat: {type: send_whatsapp, text: Hello, next: arrives}
+  arrives:
+    {type: wait_for_event, event: delivered, message: text, within: 1 day, next: {happened: follows, timed_out: end}}
+  follows:
+    type: wait_for_event
+    event: clicked
+    message: chat
+    where: event.url == "https://acme.example/yes"
+    within: 1 day
+    next: {happened: end, timed_out: again}
+  again: {type: send_email, subject: hi, text: hi, next: end}
+"""
+OPT_OUT_PROJECT = """
+senders:
+  news@acme.example: {channel: email, via: console}
+  "+38595000111": {channel: sms, via: console}
+  "+38595000222": {channel: whatsapp, via: console}
+opt_out:
+  keywords:
+    - {sender: "+38595000111", keyword: STOP, action: block, level: this_sender, reply: You won't hear from us again.}
+    - {sender: "+38595000111", keyword: START, action: unblock, level: this_sender}
+    - {sender: "+38595000222", pack: us-fcc, level: any_sender}
+"""
+
+
+@pytest.fixture
+def opt_outs(run: Run, folder: Path) -> Run:
+    """Run steps for somebody who just got an email, a text message and a chat message."""
+    (folder / "opt-outs.yaml").write_text(OPT_OUTS)
+    (folder / "tactful.yaml").write_text(OPT_OUT_PROJECT)
+    contact = '{email: ana@example.com, phone: "+385911234567"}'
+    return lambda steps: run(
+        "- enter: {}\n- stands_at: arrives\n" + dedent(steps).lstrip("\n"), contact, "flow: opt-outs.yaml"
+    )
+
+
+def test_a_keyword_blocks_answers_and_unblocks(opt_outs: Run) -> None:
+    passes(
+        opt_outs(
+            """
+            - replies: {sender: "+38595000111", text: Stop please}
+            - on_do_not_contact: {channel: sms, sender: "+38595000111"}
+            - not_on_do_not_contact: sms
+            - answered: hear from us
+            - replies: {to: text, text: start}
+            - not_on_do_not_contact: {channel: sms, sender: "+38595000111"}
+            - replies: {to: chat, text: unsubscribe}
+            - on_do_not_contact: whatsapp
+            """
+        )
+    )
+    said = failure(opt_outs("- replies: {to: text, text: STOP}\n- answered: Good bye"))
+    assert "expected: an answer of a keyword rule that holds 'Good bye' since `replies` on line 9" in said
+    assert "instead:  You won't hear from us again." in said
+
+
+def test_somebody_is_put_on_the_list_by_hand_and_taken_off(opt_outs: Run) -> None:
+    passes(
+        opt_outs(
+            """
+            - block: email
+            - on_do_not_contact: email
+            - delivers: text
+            - after: 1 day
+            - suppressed: again
+            - unblock: email
+            - not_on_do_not_contact: email
+            - block: {channel: sms, sender: "+38595000111"}
+            - not_on_do_not_contact: sms
+            - on_do_not_contact: {channel: sms, sender: "+38595000111"}
+            """
+        )
+    )
+    assert "instead:  the list is empty" in failure(opt_outs("- unblock: email"))
+
+
+def test_an_event_of_a_message_has_properties(opt_outs: Run) -> None:
+    clicks = "- delivers: text\n- stands_at: follows\n- clicks: {element: chat, url: https://acme.example/%s}\n"
+    passes(opt_outs(clicks % "no" + "- stands_at: follows"))
+    passes(opt_outs(clicks % "yes" + "- ended: follows"))

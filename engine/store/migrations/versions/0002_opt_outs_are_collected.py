@@ -1,4 +1,4 @@
-"""Opt-outs are collected: a chained history, consents, links, webhooks, a key of the database's own."""
+"""Opt-outs are collected: a chained history, consents, links, webhooks, workers, a key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,6 +51,21 @@ def upgrade() -> None:
         sa.Column("due_at", BIG, nullable=True),
         sa.Column("why", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("receiver"),
+    )
+    op.add_column("message", sa.Column("worker", sa.Integer(), nullable=True))
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("beat_at", BIG, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "lane",
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("worker", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sender"),
     )
     op.create_table(
         "key",

@@ -1,0 +1,1 @@
+"""What tactful costs, measured: `make bench`."""

@@ -1,0 +1,102 @@
+"""A project moved to another kind of database goes on there as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tactful.engine.contacts import put_contacts
+from tactful.engine.contacts_file import ContactFields
+from tactful.engine.moving import NotEmpty, count_rows, move
+from tactful.engine.optout import by_hand
+from tactful.engine.store.database import open_store
+from tactful.engine.testing import World
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Server
+
+MONDAY = 1_772_442_000_000
+FLOW = """
+flow: letter
+entry: {event: began, again: always}
+settings: {sender: {email: a@acme.example}}
+elements:
+  mail: {type: send_email, subject: S, text: T, next: opened}
+  opened:
+    {type: wait_for_event, event: opened, message: mail, within: 2 days, next: {happened: end, timed_out: unopened}}
+  unopened: {type: add_to_do_not_contact, channel: email}
+"""
+
+
+def lived(url: str) -> World:
+    """A world with people in the middle of a flow, and some who said no."""
+    world = World(MONDAY, database=url)
+    world.publish(FLOW)
+    people = [ContactFields(f"c{number}", f"c{number}@example.com") for number in range(2_500)]
+    put_contacts(world.engine.host, people, MONDAY)
+    for number in range(10):
+        world.happens("began", f"c{number}")
+    by_hand.block(world.engine, "c19@example.com", "email", MONDAY, reason="rang")
+    world.opens("mail", "c3")
+    return world
+
+
+def told(world: World) -> object:
+    """What became of everybody in two days more, as anybody could see it."""
+    world.happens("began", "c15")
+    world.happens("began", "c19")
+    world.advance("2 days")
+    return (
+        [(each.id, each.state, each.element, world.path(each.id)) for each in world.journeys()],
+        world.messages(),
+        world.do_not_contact,
+    )
+
+
+def test_journeys_go_on_in_postgresql(tmp_path: Path, postgresql: Server) -> None:
+    there = postgresql.new_database()
+    here = f"sqlite:///{tmp_path / 'shop.db'}"
+    stayed, moving = lived("sqlite://"), lived(here)
+    moving.close()
+    source, target = open_store(here), open_store(there)
+    came: list[int] = []
+    done = move(source, target, came.append)
+    assert done.total == count_rows(source) == count_rows(target) == came[-1]
+    source.close()
+    target.close()
+    went_on = World(MONDAY, database=there)
+    try:
+        assert told(went_on) == told(stayed)
+    finally:
+        went_on.close()
+        stayed.close()
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / name}.db" for name in ("one", "two")]
+    for url in urls:
+        lived(url).close()
+    source, target = (open_store(url) for url in urls)
+    with pytest.raises(NotEmpty, match="is not empty"):
+        move(source, target)
+    source.close()
+    target.close()
+
+
+def test_an_interrupted_move_leaves_nothing_behind(tmp_path: Path) -> None:
+    lived(f"sqlite:///{tmp_path / 'one.db'}").close()
+    source, target = (open_store(f"sqlite:///{tmp_path / name}.db") for name in ("one", "two"))
+    target.upgrade()
+
+    def fails(rows: int) -> None:
+        if rows > 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move(source, target, fails)
+    assert count_rows(target) == 0
+    assert move(source, target).total == count_rows(source)
+    source.close()
+    target.close()
