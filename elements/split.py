@@ -48,9 +48,13 @@ class Split(Element):
         return " / ".join(f"{weight:g}" for weight in self.paths.values())
 
     def enter(self, visit: Visit) -> Leave | Stay:
+        return self.path_of(visit.flow, visit.element, visit.contact.key)
+
+    def path_of(self, flow: str, element: str, contact: str) -> Leave:
+        """The way out of a contact (by their own id), at this element of a flow."""
         ends, leaves = self._shares
         # The lengths keep ("ab", "c") apart from ("a", "bc").
-        name = f"{len(visit.flow)}:{len(visit.element)}:{visit.flow}{visit.element}{visit.contact.key}"
+        name = f"{len(flow)}:{len(element)}:{flow}{element}{contact}"
         drawn = int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=7).digest())
         # 7 bytes: below 2**56; a float holds the upper 53 bits of it, and the quotient is below 1.
         return leaves[bisect_right(ends, (drawn >> 3) / 2**53 * ends[-1], hi=len(ends) - 1)]

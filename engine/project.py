@@ -17,6 +17,8 @@ from tactful.flows.problem import Problem
 
 PROJECT_FILE = "tactful.yaml"
 SCENARIO_ENDINGS = (".flowtest.yaml", ".flowtest.yml")
+RATES_ENDINGS = (".rates.yaml", ".rates.yml")
+"""How the files end that say what a simulated crowd does."""
 
 
 class NotSet(ValueError):
@@ -86,7 +88,7 @@ class Project(BaseModel):
 
     def flow_files(self) -> list[Path]:
         """The files that are flows, by name: every YAML file in the flows' folder and below but the project
-        file and scenarios, and nothing in hidden folders, nor in those of projects of their own."""
+        file, scenarios and rates, and nothing in hidden folders, nor in those of projects of their own."""
         return flow_files_in(self.flows)
 
     def surroundings(self) -> Surroundings:
@@ -105,7 +107,7 @@ def flow_files_in(folder: Path) -> list[Path]:
 
     def may_be_flow(file: Path) -> bool:
         below = file.relative_to(folder)
-        if any(part.startswith(".") for part in below.parts) or file.name.endswith(SCENARIO_ENDINGS):
+        if any(part.startswith(".") for part in below.parts) or file.name.endswith((*SCENARIO_ENDINGS, *RATES_ENDINGS)):
             return False
         # A folder below with a project file is a project of its own, with senders and elements of its own.
         another = any((folder / each / PROJECT_FILE).is_file() for each in below.parents[:-1])

@@ -15,6 +15,7 @@ import typer.main
 from tactful.elements import catalogue
 from tactful.engine.cli import app, main
 from tactful.engine.project import load_project
+from tactful.engine.simulation.rates_file import read_rates
 from tactful.engine.testing.command import run_paths
 from tactful.flows.load import load_file, load_sources
 from tactful.flows.source import read
@@ -141,6 +142,10 @@ def test_every_piece_of_yaml_means_something(block, tmp_path):
         file = shop / "win-back" / "shown.flowtest.yaml"
         file.write_text(block.text, encoding="utf-8")
         assert run_paths([file]).ok
+    elif "channels" in data:
+        file = tmp_path / "rates.yaml"
+        file.write_text(block.text, encoding="utf-8")
+        assert [each.render() for each in read_rates(file)[1]] == []
     elif "elements" in data:
         assert [each.render() for each in problems_of_flow(block.text)] == []
     elif {*data} <= HEADER:

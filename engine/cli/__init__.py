@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tactful.engine.cli import consent, contacts_import, dnc, review
+from tactful.engine.cli.backtest import backtest
 from tactful.engine.cli.catalogue import elements, schema
 from tactful.engine.cli.check import check
 from tactful.engine.cli.demo import demo
@@ -37,6 +38,7 @@ from tactful.engine.cli.picture import draw
 from tactful.engine.cli.preview import preview, send_test
 from tactful.engine.cli.scenarios import test
 from tactful.engine.cli.serve import halt, resume_sending, serve
+from tactful.engine.cli.simulate import simulate
 from tactful.engine.cli.start import init
 from tactful.engine.cli.status import status
 
@@ -44,7 +46,7 @@ __all__ = ["app", "main"]
 
 COMMANDS: tuple[tuple[str, tuple[Callable[..., Any] | typer.Typer, ...]], ...] = (
     (START, (demo, init)),
-    (WRITE, (check, test, preview, send_test, draw, elements, schema)),
+    (WRITE, (check, test, simulate, backtest, preview, send_test, draw, elements, schema)),
     (RUN, (publish, serve, pause, resume, stop, halt, resume_sending, migrate)),
     (CONTACTS, (contacts_import.app, enter, leave, event, erase)),
     (DO_NOT_CONTACT, (dnc.app, inbound, review.app, consent.app)),

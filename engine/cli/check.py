@@ -144,7 +144,7 @@ def _files(paths: list[Path], *, whole: bool) -> tuple[list[Path], list[Path]]:
 
 def _flows_at(path: Path) -> list[Path]:
     from tactful.engine.cli.trouble import wrong_use
-    from tactful.engine.project import SCENARIO_ENDINGS, flow_files_in
+    from tactful.engine.project import RATES_ENDINGS, SCENARIO_ENDINGS, flow_files_in
 
     if path.is_dir():
         found = flow_files_in(path)
@@ -155,6 +155,8 @@ def _flows_at(path: Path) -> list[Path]:
         raise wrong_use(f"there is no file or folder {path}")
     if path.name.endswith(SCENARIO_ENDINGS):
         raise wrong_use(f"{path} is a file of scenarios, not a flow", "`tactful test` runs them")
+    if path.name.endswith(RATES_ENDINGS):
+        raise wrong_use(f"{path} is a file of rates, not a flow", f"`tactful simulate FLOW --rates {path}` reads it")
     return [path]
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tactful.engine.cli.screen import Progress
     from tactful.engine.compose import Engine
     from tactful.engine.contacts import Put
-    from tactful.engine.contacts_file import BadRow, ContactFields, Row
+    from tactful.engine.contacts_file import BadRow, ContactFields, Kind, Row
     from tactful.engine.project import Project as LoadedProject
 
 app = group("Bring contacts in from a file.")
-_KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 @app.command("contacts", cls=Command, rich_help_panel=CONTACTS)
@@ -45,7 +45,7 @@ def contacts(
     from tactful.engine.cli.screen import print_json
     from tactful.engine.contacts import Put
 
-    kind = _kind(file)
+    kind = kind_of_file(file)
     opened = the_project(project)
     with file.open("rb") as source:
         reading = _Reading(file, source, kind, opened, quiet=as_json)
@@ -64,7 +64,8 @@ def contacts(
     raise typer.Exit(PROBLEMS if reading.bad else FINE)
 
 
-def _kind(file: Path) -> str:
+def kind_of_file(file: Path) -> Kind:
+    """What a file of contacts is, by its name. Raises Trouble."""
     from tactful.engine.cli.trouble import wrong_use
 
     if not file.exists():

@@ -15,10 +15,11 @@ def erase(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Erase a contact: their addresses, attributes, answers and the data of their events.
+    """Erase a contact for good.
 
-    Their journeys end. What stays are numbers about nobody, and the Do Not Contact list: their address goes on it under
-    a hash, so whoever brings it back still may not write there.
+    Their addresses, attributes, answers and the data of their events go, and their journeys end. What stays are numbers
+    about nobody, and the Do Not Contact list: their address goes on it under a hash, so whoever brings it back still
+    may not write there.
 
     Example:
       tactful erase ana

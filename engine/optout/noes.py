@@ -42,22 +42,23 @@ class No:
 BOUNCED_HARD = No(HARD_BOUNCE, persons_own=False)
 """There is nobody at that address."""
 
-_NOES = {
+NOES = {
     "complained": No("complaint"),
     "bounced": BOUNCED_HARD,
     OPTED_OUT: No("opt-out told by another system", "marketing"),
 }
+"""Events of a message that are one."""
 
 
 def follow(host: Host, tx: Connection, events: Sequence[Incoming], now: Instant) -> None:
     """Do what follows from events that were just learnt."""
-    about = [(each, each.message) for each in events if each.message is not None and each.name in _NOES]
+    about = [(each, each.message) for each in events if each.message is not None and each.name in NOES]
     if not about:
         return
     stands = reading.stands(tx, {message.journey for _, message in about})
     contacts = reading.contacts(tx, {stands[message].contact for _, message in about})
     for event, message in about:
-        stand, no = stands[message], _NOES[event.name]
+        stand, no = stands[message], NOES[event.name]
         if stand.destination is None or (event.name == "bounced" and not is_hard(event.data)):
             continue
         evidence = {"message": str(message), "event": event.name, **({"data": dict(event.data)} if event.data else {})}

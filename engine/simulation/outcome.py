@@ -1,0 +1,121 @@
+"""What is counted while a crowd goes through, and added up: any part of a crowd by itself, in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from tactful.elements.contract import Instant
+from tactful.engine.simulation.machine import Machine
+from tactful.engine.simulation.spot import HOUR, KINDS, MINUTE
+
+if TYPE_CHECKING:
+    from tactful.engine.simulation.life import Life
+
+STOPPED, FAILED = "(stopped)", "(failed)"
+"""The exits of those taken out: by a rule of `stop_when`, or because they lost their way."""
+
+
+class Tally:
+    """The counts of a crowd, or a part of one. Lists go by the numbers of spots and of exits (see `machine.py`)."""
+
+    __slots__ = ("_begins", "arrived", "began", "blocked_by", "contacts", "failed", "finished", "goals", "happened",
+                 "held", "hours", "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken",
+                 "took")  # fmt: skip
+
+    def __init__(self, machine: Machine) -> None:
+        spots = len(machine.spots)
+        self._begins = machine.begins
+        self.contacts = 0
+        self.began = 0
+        self.refused = 0
+        self.finished = 0
+        self.failed = 0
+        self.held = 0
+        self.opted_out = 0
+        self.arrived = [0] * spots
+        self.left = [0] * len(machine.exits)
+        self.standing = [0] * spots
+        self.sent_by = [0] * spots
+        self.happened = [0] * (spots * len(KINDS))
+        self.taken: Counter[tuple[int, str]] = Counter()
+        self.hours: Counter[int] = Counter()
+        self.goals: Counter[str] = Counter()
+        self.blocked_by: Counter[str] = Counter()
+        self.took: Counter[int] = Counter()
+        self.own_events: Counter[str] = Counter()
+
+    def goal(self, name: str) -> None:
+        """A goal was reached."""
+        self.goals[name] += 1
+
+    def blocked(self, source: str) -> None:
+        """An entry came on the Do Not Contact list."""
+        self.blocked_by[source] += 1
+
+    def done(self, ms: int) -> None:
+        """A journey came to an end of the flow."""
+        self.finished += 1
+        self.took[ms // MINUTE] += 1
+
+    def sent(self, spot: int, now: Instant) -> None:
+        """A message went out."""
+        self.sent_by[spot] += 1
+        self.hours[(now - self._begins) // HOUR] += 1
+
+    def taken_out(self, spot: int, how: str) -> None:
+        """A journey was taken out where it stood."""
+        self.taken[spot, how] += 1
+        if how == FAILED:
+            self.failed += 1
+
+    def end(self, life: Life) -> None:
+        """A contact's life is over: where they still stand, and whether they may be written to."""
+        self.contacts += 1
+        for journey in life.finish():
+            if journey.spot is not None:
+                self.standing[journey.spot.number] += 1
+        if life.mail.blocks:
+            self.opted_out += 1
+
+    @property
+    def visits(self) -> int:
+        """Elements that were left."""
+        return sum(self.left) + sum(self.taken.values())
+
+    @property
+    def sent_in_all(self) -> int:
+        """Messages that went out."""
+        return sum(self.sent_by)
+
+    def add(self, other: Tally) -> Self:
+        """Add another part of the crowd to this one."""
+        for name in ("contacts", "began", "refused", "finished", "failed", "held", "opted_out"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("arrived", "left", "standing", "sent_by", "happened"):
+            setattr(self, name, [one + two for one, two in zip(getattr(self, name), getattr(other, name), strict=True)])
+        for name in ("taken", "hours", "goals", "blocked_by", "took", "own_events"):
+            getattr(self, name).update(getattr(other, name))
+        return self
+
+
+def percentile(took: Counter[int], share: float) -> int | None:
+    """The time (in the counter's unit) within which this share was through; None where there is nothing."""
+    total = sum(took.values())
+    if not total:
+        return None
+    wanted, so_far = share * total, 0
+    for time in sorted(took):
+        so_far += took[time]
+        if so_far >= wanted:
+            return time
+    return max(took)
+
+
+def spread(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """The lowest, the middle and the highest of some numbers."""
+    ordered = sorted(numbers)
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return ordered[0], median, ordered[-1]

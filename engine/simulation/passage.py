@@ -1,0 +1,79 @@
+"""What a contact's life is made of: journeys, waiting messages, what happens; and who decides it, and who looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tactful.elements.contract import NOTHING, Event, Instant, Message
+from tactful.engine.simulation.spot import NEVER, Sending, Spot
+
+if TYPE_CHECKING:
+    from tactful.engine.simulation.life import Life
+
+
+class Passage:
+    """A journey: as `interpreter.Journey`, but one that changes. `number` counts the contact's journeys from 1; `spot`
+    is None once it ended."""
+
+    __slots__ = ("arrived_at", "due_at", "entered_at", "entry", "messages", "moved_at", "moves", "number", "since",
+                 "spot", "step", "values")  # fmt: skip
+
+    def __init__(self, number: int, entry: Event, now: Instant) -> None:
+        self.number = number
+        self.entry = entry
+        self.entered_at = now
+        self.since = entry.id
+        self.spot: Spot | None = None
+        self.step = 0
+        self.arrived_at = now
+        self.due_at: Instant = NEVER
+        self.values: Mapping[str, Any] = NOTHING
+        self.messages: dict[str, Message] = {}
+        self.moved_at = now
+        self.moves = 0
+
+
+class Waiting:
+    """A message in the outbox."""
+
+    __slots__ = ("due_at", "expires_at", "journey", "sending", "spot", "step")
+
+    def __init__(self, journey: Passage, spot: Spot, sending: Sending, now: Instant, expires_at: Instant | None):
+        self.journey = journey
+        self.step = journey.step
+        self.spot = spot
+        self.sending = sending
+        self.due_at = now
+        self.expires_at = expires_at
+
+
+class Trace(Protocol):
+    """Told of every single thing, where somebody wants to know."""
+
+    def left(self, life: Life, journey: Passage, element: str, exit: str) -> None:
+        """A journey leaves an element."""
+        ...
+
+    def became(self, life: Life, journey: Passage, element: str, step: int, state: str) -> None:
+        """A message came to its end: sent, failed, suppressed, expired, withdrawn."""
+        ...
+
+
+class Conduct(Protocol):
+    """What contacts do, and providers."""
+
+    def answers(self, life: Life, message: Waiting) -> bool:
+        """A message is handed over now: plan (`life.plan`) what the contact will do with it. False where the provider
+        refuses it."""
+        ...
+
+
+Deed = tuple[str, Any, Any]
+"""What happens, its data (or text), and the message it is about (None: an event of the contact's own).
+
+The name is that of an event; or `OPT_OUT` (by the link of a message), `NO` (it bounces, or is complained of: the data
+says which), `ENTER` (somebody brings the contact in), or `DO`: its data is a function that is called with the life and
+the third part."""
+
+DO, OPT_OUT, NO, ENTER = "(do)", "(opt out)", "(no)", "(enter)"
