@@ -95,7 +95,7 @@ class _Pages:
 
     def _asked(self, message: LinkedMessage, token: str, language: str, *, choices: bool) -> str:
         texts = page_texts(language)
-        marketing_only = covers_of(message, self._options) == "marketing"
+        marketing_only = covers_of(message.purpose, self._options) == "marketing"
         if not choices:
             return pages.stop_page(texts, language, token, marketing_only=marketing_only)
         chosen = scope_of(self._options)

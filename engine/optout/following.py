@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection
 
-from tactful.elements.contract import Covers, Instant
+from tactful.elements.contract import Covers, Instant, Purpose
 from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination_of
 from tactful.engine.flowbook import FlowGone
@@ -38,10 +38,10 @@ How = Literal["page", "one-click", "preferences"]
 _LONGEST_USER_AGENT = 200
 
 
-def covers_of(message: LinkedMessage, options: Links) -> Covers:
-    """What an opt-out by this link covers: what the project says; everything where the message was no marketing, or it
-    would go on as if nothing had been said."""
-    return "everything" if message.purpose == "transactional" else options.covers
+def covers_of(purpose: Purpose, options: Links) -> Covers:
+    """What an opt-out by the link of a message covers: what the project says; everything where the message was no
+    marketing, or such messages would go on as if nothing had been said."""
+    return "everything" if purpose == "transactional" else options.covers
 
 
 def scope_of(options: Links) -> Scope:
@@ -66,7 +66,7 @@ def opt_out(
         asked = _asked(engine, tx, _destinations(message, scope or scope_of(options)))
         entries = [
             entry
-            for entry in _entries(message, scope or scope_of(options), covers_of(message, options))
+            for entry in _entries(message, scope or scope_of(options), covers_of(message.purpose, options))
             if not any(_by_link_of(message, act) for act in asked.get(entry, ()))
         ]
         if entries:
