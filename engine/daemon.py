@@ -23,6 +23,7 @@ from tactful.engine.delivery import Delivery
 from tactful.engine.flow_files import FlowFiles
 from tactful.engine.flowbook import LIVE, PAUSED
 from tactful.engine.optout.inbox import inbox_of
+from tactful.engine.optout.links import links_of
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
@@ -51,8 +52,9 @@ class Daemon:
         self._stop = threading.Event()
         self._files = FlowFiles(project, engine.host.catalogue)
         self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
+        links = links_of(engine.store, engine.do_not_contact.keyring, project)
         self._delivery = Delivery(
-            engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker,
+            engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker, links=links,
             tracking=tracking_of(engine, project),
         )  # fmt: skip
         self._alarm = Alarm(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from tactful.elements.contract import Level
+from tactful.elements.contract import Covers, Level
 from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import HOUR, Duration
 from tactful.elements.options.mistake import Mistake, meant
@@ -182,6 +182,11 @@ class Links(_Options):
 
     enabled: bool = Field(True, description="Whether messages carry them.")
     level: Level = Field("any_sender", description="`any_sender`, or `this_sender`: the one who sent the link.")
+    covers: Covers = Field(
+        "marketing",
+        description="What an opt-out covers: `marketing`, or `everything`; always the latter where the message was "
+        "transactional itself.",
+    )
 
 
 class OptOutOptions(_Options):
