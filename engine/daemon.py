@@ -24,6 +24,7 @@ from tactful.engine.flow_files import FlowFiles
 from tactful.engine.flowbook import LIVE, PAUSED
 from tactful.engine.optout.inbox import inbox_of
 from tactful.engine.optout.links import links_of
+from tactful.engine.optout.retention import Retention
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
@@ -57,9 +58,9 @@ class Daemon:
             engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker, links=links,
             tracking=tracking_of(engine, project),
         )  # fmt: skip
-        self._alarm = Alarm(
-            Runner(engine, clock, self._delivery.wake, inbox_of(engine, project)).work, clock, self._failed
-        )
+        retention = Retention(engine, project.keep_history)
+        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), retention)
+        self._alarm = Alarm(runner.work, clock, self._failed)
 
     def stop(self) -> None:
         """Ask it to stop. May be called from a signal handler or another thread."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from tactful.elements.options.duration import Duration
 from tactful.engine.optout.countries import country, rules_of
 from tactful.engine.project_options import KeywordRule, OptOut, PackRule
 from tactful.engine.rules.permission import Limit, Policy
@@ -85,6 +86,12 @@ class Project(BaseModel):
             if rules.keywords is not None and sender.two_way and sender.channel in rules.channels
         ]
         return (*self.opt_out.keywords, *packs)
+
+    @property
+    def keep_history(self) -> Duration:
+        """How long the history of opt-outs is kept: as long as the project says, or a country of it asks for."""
+        asked = [found for name in self.countries if (found := country(name).keep_history) is not None]
+        return max([self.opt_out.keep_history, *asked], key=lambda each: each.longest_ms)
 
     def flow_files(self) -> list[Path]:
         """The files that are flows, by name: every YAML file in the flows' folder and below but the project

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from tactful.elements.contract import Covers, Level
 from tactful.elements.options.channel import CHANNELS
@@ -189,12 +189,30 @@ class Links(_Options):
     )
 
 
+KEEP_HISTORY = Duration.parse("1827 days")
+"""Five years, with up to two leap days: 47 CFR 64.1200(d)(6) wants a company's own list honoured for as long."""
+
+_YEARS = re.compile(r"\s*([0-9]{1,2})\s*(years?|y)\s*")
+
+
+def _in_years(written: Any) -> Any:
+    """`5 years` as so many days, leap days included, so that it is never less."""
+    if isinstance(written, str) and (found := _YEARS.fullmatch(written)) and int(found[1]):
+        return f"{-(-int(found[1]) * 1461 // 4)} days"
+    return written
+
+
 class OptOutOptions(_Options):
     """How opt-outs are collected."""
 
     base_url: str | None = Field(None, description="Where opt-out, click and open links lead.")
     keywords: Any = Field(None, description="What answers mean: keywords, and ready-made lists of them.")
     links: Any = Field(None, description="Opt-out links in messages.")
+    keep_history: Annotated[Duration, BeforeValidator(_in_years)] = Field(
+        KEEP_HISTORY,
+        description="How long the history of those who are off the list again is kept, such as `5 years`, and messages "
+        "that came in. Entries on the list keep theirs.",
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -220,3 +238,4 @@ class OptOut(_Options):
     base_url: str | None = None
     keywords: tuple[KeywordRule | PackRule, ...] = ()
     links: Links = Links(enabled=False)
+    keep_history: Duration = KEEP_HISTORY

@@ -20,6 +20,7 @@ from tactful.engine.addresses import BadAddress, email_address, phone_number
 from tactful.engine.optout.packs import pack_names
 from tactful.engine.project import Project
 from tactful.engine.project_options import (
+    KEEP_HISTORY,
     KeywordRule,
     LimitOptions,
     Links,
@@ -255,7 +256,11 @@ class _Reading:
         rules = self._rules(piece.entries.get("keywords"), senders)
         base_url = None if options is None else options.base_url
         links = self._links(piece.entries.get("links"), "base_url" in piece.entries)
-        return OptOut(base_url=base_url, keywords=rules, links=links)
+        keep = KEEP_HISTORY if options is None else options.keep_history
+        if (entry := piece.entries.get("keep_history")) is not None and keep.longest_ms < KEEP_HISTORY.longest_ms:
+            message = f"the law may ask you to keep it longer than {keep}: 47 CFR 64.1200(d)(6) says five years"
+            self._report.warning(value_spot(entry.piece, entry.spot), "kept-too-short", message, "write `5 years`")
+        return OptOut(base_url=base_url, keywords=rules, links=links, keep_history=keep)
 
     def _links(self, entry: Entry | None, lead_somewhere: bool) -> Links:
         if entry is None:

@@ -8,27 +8,36 @@ from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.optout.inbox import Inbox
+from tactful.engine.optout.retention import Retention
 
 
 class Runner:
     """Does all there is to do on an engine, and in its inbox. `moved` is called whenever messages may have been
-    queued."""
+    queued. With `retention`, what need not be kept any longer is let go, a little at a time, when nothing is due."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, moved: Callable[[], None] = lambda: None, inbox: Inbox | None = None
+        self,
+        engine: Engine,
+        clock: Clock,
+        moved: Callable[[], None] = lambda: None,
+        inbox: Inbox | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._moved = moved
         self._inbox = inbox
+        self._retention = retention
 
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
         host, lifecycle = self._engine.host, self._engine.lifecycle
-        while host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue():
-            self._moved()
-        return self.next_due()
+        while True:
+            while host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue():
+                self._moved()
+            if self._retention is None or not self._retention.go_on(self._clock.now()):
+                return self.next_due()
 
     def _read_overdue(self) -> int:
         return 0 if self._inbox is None else self._inbox.settle_overdue(self._clock.now())

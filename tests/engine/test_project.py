@@ -477,6 +477,37 @@ def test_a_number_nobody_can_opt_out_from_is_a_warning(folder):
     assert told(folder, TWO + "opt_out: {base_url: https://go.acme.example}") == []
 
 
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [("5 years", 1827), ("6 years", 2192), ("10 years", 3653), ("2000 days", 2000), ("300 weeks", 2100)],
+)
+def test_histories_are_kept_for_so_long(folder, written, days):
+    assert project(folder, f"opt_out: {{keep_history: {written}}}").keep_history.days == days
+
+
+def test_histories_are_kept_for_five_years_where_nothing_is_said(folder):
+    assert project(folder, "").keep_history.days == 1827
+
+
+def test_a_country_may_ask_for_longer_and_never_for_less(folder):
+    (folder / "tactful.yaml").write_text("countries: [us]\nopt_out: {keep_history: 30 days}")
+    found, _ = load_project(folder / "tactful.yaml")
+    assert found is not None
+    assert found.keep_history.days == 1827
+    assert project(folder, "countries: [us]\nopt_out: {keep_history: 6 years}").keep_history.days == 2192
+
+
+@pytest.mark.parametrize("written", ["30 days", "4 years", "1826 days"])
+def test_less_than_five_years_is_a_warning(folder, written):
+    problem = only(folder, f"opt_out: {{keep_history: {written}}}")
+    assert (problem.severity, problem.code, problem.place.column) == ("warning", "kept-too-short", 25)
+
+
+@pytest.mark.parametrize("written", ["0 years", "11 years", "5 months", "5", "forever"])
+def test_what_is_no_time_to_keep_histories(folder, written):
+    assert only(folder, f"opt_out: {{keep_history: {written}}}").severity == "error"
+
+
 def test_limits_look_back_so_far(folder):
     assert only(folder, "limits: [{messages: 1, per: 401 days}]").code == "too-long"
     assert (
