@@ -140,6 +140,7 @@ def test_tracking_that_leads_nowhere_is_told_at_its_place(folder):
     assert told(folder, text) == [(2, 64, "links-lead-nowhere"), (3, 50, "links-lead-nowhere")]
     assert told(folder, text + "opt_out: {base_url: nowhere}") == [(4, 21, "bad-url")], "one mistake is told once"
     assert told(folder, text.replace("via: smtp, host: localhost", "via: infobip")) == [
+        (2, 29, "wrong-channel"),
         (2, 50, "unknown-option"),
         (3, 50, "links-lead-nowhere"),
     ]
