@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from tactful.engine.http_options import Http, Webhook
 from tactful.engine.project_options import OptOut
 from tactful.engine.rules.permission import Limit
 from tactful.engine.senders import Secret, Sender
@@ -26,7 +27,7 @@ class Project(BaseModel):
     """A project that loaded. Folders are absolute; senders keep the order of the file.
 
     `contact` and `senders` are None where the file does not declare them: the checks of flows then do not
-    complain of any.
+    complain of any. `http` is None where the file has no such section: then nothing listens.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -40,6 +41,8 @@ class Project(BaseModel):
     transactional: frozenset[str] = frozenset()
     opt_out: OptOut = OptOut()
     region: str | None = None
+    http: Http | None = None
+    webhooks: tuple[Webhook, ...] = ()
 
     @property
     def root(self) -> Path:

@@ -53,6 +53,8 @@ class ProjectOptions(_Options):
     )
     opt_out: Any = Field(None, description="How opt-outs are collected: keywords and links.")
     region: str | None = Field(None, description="The country (`HR`) of phone numbers that are written without one.")
+    http: Any = Field(None, description="The HTTP API and the public pages: where they listen, whose keys may do what.")
+    webhooks: Any = Field(None, description="Who is told of every block and unblock.")
 
     @field_validator("database", mode="before")
     @classmethod

@@ -17,7 +17,7 @@ from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import BadAddress, destination, email_domain, is_email_domain
 from tactful.engine.compose import Engine
 from tactful.engine.flowbook import FlowGone
-from tactful.engine.optout.do_not_contact import Act, Change, Entry
+from tactful.engine.optout.do_not_contact import BLOCKED, Act, Change, Entry
 from tactful.engine.optout.opting import look_again, opt
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Request, covering
 
@@ -85,6 +85,49 @@ def unblock(
     changes = [Change(False, Entry(to, channel, sender, kind), PERSON, reason) for kind in kinds]
     with engine.store.write() as tx:
         return len(_opt(engine, tx, changes, now, {"channel": channel, "sender": sender or None}))
+
+
+def carry_out(engine: Engine, changes: Sequence[Change], now: Instant) -> list[Change]:
+    """Carry changes of the list out, all in one transaction; those that made a difference."""
+    alike: dict[tuple[str, str], list[Change]] = {}
+    for each in changes:
+        alike.setdefault((each.entry.channel, each.entry.sender), []).append(each)
+    with engine.store.write() as tx:
+        return [
+            made
+            for (channel, sender), of_one in alike.items()
+            for made in _opt(engine, tx, of_one, now, {"channel": channel, "sender": sender or None})
+        ]
+
+
+def take_off(
+    engine: Engine,
+    destination: str,
+    now: Instant,
+    *,
+    source: str,
+    reason: str,
+    channel: str | None = None,
+    sender: str | None = None,
+) -> int:
+    """Take a destination off the list: every entry of its own, or only those for a channel or a sender; how many that
+    were. An entry of its whole domain stays."""
+    with engine.store.read() as tx:
+        entries = engine.do_not_contact.blocks_of(tx, [destination]).get(destination, [])
+    meant = {
+        Entry(destination, each.channel, each.sender, each.covers)
+        for each in entries
+        if channel in (None, each.channel) and sender in (None, each.sender)
+    }
+    return len(carry_out(engine, [Change(False, each, source, reason) for each in sorted(meant)], now))
+
+
+def reason_of(block: Block, history: Sequence[Act]) -> str | None:
+    """The reason an entry stands with: that of the act that put it there."""
+    return next(
+        (act.reason for act in history if act.what == BLOCKED and act.block == block),
+        None,
+    )
 
 
 def _opt(
