@@ -40,9 +40,8 @@ def create_app(
     http = project.http or Http()
     app = _framed(project, clock, keys, changed)
     for routes in (inbound_routes, do_not_contact_routes, event_routes, contact_routes, journey_routes):
-        router = routes(engine, project, clock)
-        app.include_router(router)
-    app.include_router(health_routes(engine))
+        app.router.routes.extend(routes(engine, project, clock).routes)
+    app.router.routes.extend(health_routes(engine).routes)
     if http.public is None:
         app.router.routes.extend(public_routes(engine, project, clock))
     return app

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MOST_OUT = 20
 """Contacts that one request takes out: they stand in its address, which has an end."""
 
-FlowId = Annotated[Name, Path(description="The id of a published flow.", examples=["win-back"])]
+FlowId = Annotated[
+    Name, Path(description="The id of a published flow.", examples=["win-back"], json_schema_extra={"format": "flow"})
+]
 JourneyId = Annotated[int, Path(ge=1, le=LARGEST_INTEGER, description="The journey's number.", examples=[1204])]
 
 

@@ -151,6 +151,8 @@ class Bodies:
                     message = await receive()
             except TimeoutError:
                 raise Problem(408, "the body took too long to come", headers={"connection": "close"}) from None
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "the body did not come whole")
             got += len(message.get("body", b""))
             more = message.get("more_body", False)
             if got > self._most:

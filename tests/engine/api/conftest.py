@@ -58,18 +58,18 @@ elements:
 class Shop:
     """A project in a folder, with a flow and two contacts, and its engine."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
+    def __init__(self, folder: Path, more: str = "", flow: str = "note") -> None:
         (folder / "flows").mkdir()
-        (folder / "flows" / "note.yaml").write_text(FLOW)
+        (folder / "flows" / "note.yaml").write_text(FLOW.replace("flow: note", f"flow: {flow}"))
         (folder / "tactful.yaml").write_text(PROJECT + more)
         project, problems = load_project(folder / "tactful.yaml")
         assert project is not None, [problem.render() for problem in problems]
         self.folder = folder
         self.project: Project = project
         self.engine: Engine = open_engine(project.database_url())
-        flow = load_file(folder / "flows" / "note.yaml", catalogue(), project.surroundings()).flow
-        assert flow is not None
-        self.engine.lifecycle.publish(flow, CLOCK.now())
+        loaded = load_file(folder / "flows" / "note.yaml", catalogue(), project.surroundings()).flow
+        assert loaded is not None
+        self.engine.lifecycle.publish(loaded, CLOCK.now())
         people = [
             ContactFields("ana", "ana@example.com", "+447700900456"),
             ContactFields("ben", "ben@example.com"),
@@ -110,8 +110,8 @@ def new_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
     """Make a shop, with more in its project file."""
     shops: list[Shop] = []
 
-    def make(more: str = "") -> Shop:
-        shops.append(Shop(tmp_path, more))
+    def make(more: str = "", flow: str = "note") -> Shop:
+        shops.append(Shop(tmp_path, more, flow))
         return shops[-1]
 
     yield make
