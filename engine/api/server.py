@@ -144,6 +144,8 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise CannotListen(f"cannot listen on {host}:{port}: {why}; name another with --host and --port") from None
+    # Answers are two small writes: the second must not wait until the first was acknowledged. Connections inherit it.
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     found.setblocking(False)
     return found
 
