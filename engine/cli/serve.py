@@ -25,7 +25,10 @@ def serve(
         str | None, typer.Option("--host", metavar="ADDRESS", help="Where the API listens, in place of the project's.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65_535, help="The port of the API, in place of the project's.")
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65_535, help="The port of the API, in place of the project's."
+        ),
     ] = None,
     project: Project = None,
 ) -> None:
