@@ -25,7 +25,7 @@ LARGEST_INTEGER = 2**63 - 1
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000, 253_402_300_799_999
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
 
 
 class Body(BaseModel):
@@ -48,7 +48,7 @@ def _not_blank(text: str) -> str:
 
 def bounded(longest: int, shortest: int = 1) -> StringConstraints:
     """A text of so many characters, without NUL; half characters are refused by the type itself."""
-    return StringConstraints(min_length=shortest, max_length=longest, pattern=_NO_NUL)
+    return StringConstraints(min_length=shortest, max_length=longest, pattern=NO_NUL)
 
 
 Name = Annotated[str, bounded(200)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from annotated_types import Len
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from tactful.engine.addresses import BadAddress
-from tactful.engine.api.fields import Address, Asked, Body, Name, SenderName, Time, bounded
+from tactful.engine.api.fields import NO_NUL, Address, Asked, Body, Name, SenderName, Time, bounded
 from tactful.engine.api.keys import needs
 from tactful.engine.api.problem import Problem
 from tactful.engine.api.strict import StrictRoute
@@ -20,7 +21,21 @@ if TYPE_CHECKING:
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project
 
-MOST_HEADERS = 500
+MOST_HEADERS, LONGEST_NAME, LONGEST_VALUE = 500, 200, 10_000
+
+Headers = Annotated[
+    dict[Annotated[str, bounded(LONGEST_NAME)], Annotated[str, bounded(LONGEST_VALUE, 0)]],
+    Len(0, MOST_HEADERS),
+    # Made by itself, the description would forget what names may be.
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MOST_HEADERS,
+            "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME, "pattern": NO_NUL},
+            "additionalProperties": {"type": "string", "maxLength": LONGEST_VALUE, "pattern": NO_NUL},
+        }
+    ),
+]
 
 
 class InboundMessage(Body):
@@ -29,9 +44,8 @@ class InboundMessage(Body):
     sender: SenderName = Field(description="Which of the project's senders was answered.", examples=["+447700900123"])
     address: Address = Field(alias="from", description="Who wrote, in any spelling.", examples=["+447700900456"])
     text: Annotated[str, bounded(100_000, 0)] = Field(description="What it says.", examples=["STOP"])
-    headers: dict[Annotated[str, bounded(200)], Annotated[str, bounded(10_000, 0)]] = Field(
+    headers: Headers = Field(
         default_factory=dict,
-        max_length=MOST_HEADERS,
         description="An email's headers, decoded, such as `Subject` and `Auto-Submitted`: machines opt nobody out.",
         examples=[{"Subject": "Re: Spring tea"}],
     )
