@@ -11,8 +11,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 
 import structlog
 
@@ -25,6 +25,7 @@ from tactful.engine.flowbook import LIVE, PAUSED
 from tactful.engine.optout.inbox import inbox_of
 from tactful.engine.optout.links import links_of
 from tactful.engine.optout.retention import Retention
+from tactful.engine.optout.webhooks import Webhooks
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
@@ -58,6 +59,7 @@ class Daemon:
             engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker, links=links,
             tracking=tracking_of(engine, project),
         )  # fmt: skip
+        self._webhooks = Webhooks(engine.store, project.webhooks, clock)
         retention = Retention(engine, project.keep_history)
         runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), retention)
         self._alarm = Alarm(runner.work, clock, self._failed)
@@ -66,14 +68,24 @@ class Daemon:
         """Ask it to stop. May be called from a signal handler or another thread."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Run until asked to stop. Raises AlreadyRunning."""
+    def wake(self) -> None:
+        """Something was committed: look at once. May be called from any thread, while it runs."""
+        self._alarm.wake()
+        self._delivery.wake()
+        self._webhooks.wake()
+
+    def run(self, beside: AbstractContextManager[object] | None = None) -> None:
+        """Run until asked to stop. Raises AlreadyRunning.
+
+        What runs `beside` it is entered once all else runs, and left before anything else is stopped.
+        """
         # Watched from before the first look, so that no change falls in between.
         with only_one(self._engine.store.path), _collecting_seldom(), closing(self._engine.store.changes()) as changes:
             wall, steady = self._clock.now() / 1000, self._clock.monotonic()
             self._worker.join()
             self._take_over()
             self._delivery.start()
+            self._webhooks.start()
             self._alarm.start()
             log.info("running", database=self._engine.store.name, flows=len(self._engine.host.flows.live.by_id))
             for sender, why in self._delivery.closed.items():
@@ -81,11 +93,13 @@ class Daemon:
             for sender in self._engine.outbox.waiting().keys() - (self._project.senders or {}).keys():
                 log.warning("messages wait for a sender that the project does not name", sender=sender)
             try:
-                self._watch(changes, wall, steady)
+                with beside or nullcontext():
+                    self._watch(changes, wall, steady)
+                    log.info("stopping")
             finally:
-                log.info("stopping")
                 self._alarm.stop()
                 self._delivery.stop()
+                self._webhooks.stop()
                 self._leave()
                 log.info("stopped")
 
@@ -117,8 +131,7 @@ class Daemon:
             if jumped:
                 log.warning("the clock was set", to=now_wall)
             if jumped or changes.changed():
-                self._alarm.wake()
-                self._delivery.wake()
+                self.wake()
             if now_steady >= beat_at and not self._worker.alone:
                 beat_at = now_steady + BEAT_SECONDS
                 try:
@@ -170,7 +183,7 @@ def _collecting_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
-def stop_on_signals(daemon: Daemon) -> None:
-    """Stop on SIGTERM and SIGINT. The handler only sets a flag: anything more could deadlock."""
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Stop on SIGTERM and SIGINT. `stop` only sets a flag: anything more could deadlock in a handler."""
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: daemon.stop())
+        signal.signal(each, lambda *_: stop())

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tactful.elements.options.duration import Duration
+from tactful.engine.http_options import Http, Webhook
 from tactful.engine.optout.countries import country, rules_of
 from tactful.engine.project_options import KeywordRule, OptOut, PackRule
 from tactful.engine.rules.permission import Limit, Policy
@@ -30,7 +31,7 @@ class Project(BaseModel):
     """A project that loaded. Folders are absolute; senders keep the order of the file.
 
     `contact` and `senders` are None where the file does not declare them: the checks of flows then do not
-    complain of any.
+    complain of any. `http` is None where the file has no such section: then nothing listens.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -47,6 +48,8 @@ class Project(BaseModel):
     opt_out: OptOut = OptOut()
     secret: Secret | None = None
     region: str | None = None
+    http: Http | None = None
+    webhooks: tuple[Webhook, ...] = ()
 
     @property
     def root(self) -> Path:

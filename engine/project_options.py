@@ -80,6 +80,8 @@ class ProjectOptions(_Options):
         description="What links are signed with: `{env: NAME}`. Without it, a key that is kept in the database.",
     )
     region: str | None = Field(None, description="The country (`HR`) of phone numbers that are written without one.")
+    http: Any = Field(None, description="The HTTP API and the public pages: where they listen, whose keys may do what.")
+    webhooks: Any = Field(None, description="Who is told of every block and unblock.")
 
     @field_validator("database", mode="before")
     @classmethod

@@ -130,7 +130,7 @@ def _json_record(line: str, name: Name) -> Record:
         found = json.loads(line, object_pairs_hook=_each_once, parse_constant=_no_number)
         if not isinstance(found, dict):
             raise Faulty("a row must be a JSON object", 'such as {"email": "ana@example.com"}')
-        record = {name(key): value for key, value in found.items()}
+        return named(found, name)
     except Faulty as faulty:
         return faulty
     except json.JSONDecodeError as error:
@@ -139,10 +139,15 @@ def _json_record(line: str, name: Name) -> Record:
         return Faulty("this JSON is nested too deeply")
     except ValueError:  # a number of thousands of digits
         return Faulty("a number in it is too long")
+
+
+def named(found: Mapping[str, Any], name: Name) -> Mapping[str, Any]:
+    """A row of JSON by the names its columns have here. Raises Faulty."""
+    record = {name(key): value for key, value in found.items()}
     if len(record) < len(found):
-        return Faulty("two of its names mean the same")
+        raise Faulty("two of its names mean the same")
     if len(record) > MOST_COLUMNS:
-        return Faulty(f"the row has more than {MOST_COLUMNS:,} names")
+        raise Faulty(f"the row has more than {MOST_COLUMNS:,} names")
     return record
 
 

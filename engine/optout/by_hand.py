@@ -116,6 +116,34 @@ def change_list(engine: Engine, tx: Connection, changes: Sequence[Change], now: 
     ]
 
 
+def carry_out(engine: Engine, changes: Sequence[Change], now: Instant) -> list[Change]:
+    """The same, all in one transaction of its own."""
+    with engine.store.write() as tx:
+        return change_list(engine, tx, changes, now)
+
+
+def take_off(
+    engine: Engine,
+    destination: str,
+    now: Instant,
+    *,
+    source: str,
+    reason: str,
+    channel: str | None = None,
+    sender: str | None = None,
+) -> int:
+    """Take a destination off the list: every entry of its own, or only those for a channel or a sender; how many that
+    were. An entry of its whole domain stays."""
+    with engine.store.read() as tx:
+        entries = engine.do_not_contact.blocks_of(tx, [destination]).get(destination, [])
+    meant = {
+        Entry(destination, each.channel, each.sender, each.covers)
+        for each in entries
+        if channel in (None, each.channel) and sender in (None, each.sender)
+    }
+    return len(carry_out(engine, [Change(False, each, source, reason) for each in sorted(meant)], now))
+
+
 def reason_of(block: Block, history: Sequence[Act]) -> str | None:
     """The reason an entry stands with: that of the act that put it there."""
     return next(

@@ -261,4 +261,6 @@ def test_the_daemon_tracks_for_senders_that_ask_for_it(running: Running) -> None
     assert html is not None
     assert "https://go.acme.example/c/1.1.1." in html.get_content()
     assert "https://go.acme.example/v/1.1." in html.get_content()
-    assert "go.acme.example" not in str(second), "there is nothing to track in plain text"
+    plain = second.get_body(("plain",))
+    assert plain is not None
+    assert "go.acme.example" not in plain.get_content(), "there is nothing to track in plain text"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.elements.options.duration import Duration
+from tactful.engine.http_options import Http, HttpLimits, KeyOptions, Listen, Webhook
 from tactful.engine.project import NotSet, Project, find_project, load_project
 from tactful.engine.project_options import KeywordRule, Links, OptOut, PackRule
 from tactful.engine.rules.permission import Limit
@@ -514,6 +515,93 @@ def test_limits_look_back_so_far(folder):
     assert (
         project(folder, "limits: [{messages: 1, per: 400 days, when_limited: skip}]").limits[0].when_limited == "skip"
     )
+
+
+# --- HTTP ----------------------------------------------------------------------------------------
+
+HTTP = """
+http:
+  host: 0.0.0.0
+  port: 80
+  public: {host: "::", port: 443}
+  keys:
+    - {name: the shop, key: {env: SHOP_KEY}, scopes: [events, "do-not-contact:read"]}
+  limits: {per_key: 60, megabytes: 1}
+webhooks:
+  - {url: "https://crm.acme.example/hooks?x=1", secret: {env: CRM_SECRET}}
+  - {url: "http://localhost:9000", secret: {env: CRM_SECRET}}
+"""
+
+
+def test_where_it_listens_and_whom_it_tells(folder):
+    found = project(folder, HTTP)
+    assert found.http == Http(
+        host="0.0.0.0",
+        port=80,
+        public=Listen(host="::", port=443),
+        keys=(KeyOptions(name="the shop", key=Secret(env="SHOP_KEY"), scopes=("events", "do-not-contact:read")),),
+        limits=HttpLimits(per_key=60, megabytes=1),
+    )
+    assert found.webhooks == (
+        Webhook(url="https://crm.acme.example/hooks?x=1", secret=Secret(env="CRM_SECRET")),
+        Webhook(url="http://localhost:9000", secret=Secret(env="CRM_SECRET")),
+    )
+
+
+def test_without_the_section_nothing_listens_and_with_an_empty_one_this_machine_is_answered(folder):
+    assert project(folder, "").http is None
+    assert project(folder, "http: {}").http == Http(host="127.0.0.1", port=8080)
+
+
+def test_everything_that_is_wrong_with_http_at_once(folder):
+    found = told(
+        folder,
+        """\
+http:
+  host: "a b"
+  port: 0
+  public: {host: 1.2.3.4, prot: 3}
+  limits: {per_key: 0}
+  keys:
+    - {name: shop, key: hunter2, scopes: [event]}
+    - {name: "a\\nb", key: {env: "A B"}, scopes: []}
+    - {name: web, key: {env: K}, scopes: [events]}
+    - {name: web, key: {env: K}, scopes: [events]}
+webhooks:
+  - {url: "http://x.example", secret: {env: S}}
+  - {url: "https://x.example/a", secret: {env: S}}
+  - {url: "https://x.example/a", secret: {env: S}}
+  - {url: "https://u:p@x.example/a", secret: {env: S}}
+  - {url: "https://[", secret: whsec_x}
+""",
+    )
+    assert found == [
+        (2, 9, "bad-host"),
+        (3, 9, "out-of-range"),
+        (4, 27, "unknown-option"),
+        (5, 21, "out-of-range"),
+        (7, 25, "secret-in-file"),
+        (7, 42, "unknown-scope"),
+        (8, 14, "bad-name"),
+        (8, 33, "bad-name"),
+        (8, 49, "too-short"),
+        (10, 7, "duplicate-name"),
+        (12, 11, "bad-url"),
+        (14, 5, "duplicate-webhook"),
+        (15, 11, "secret-in-file"),
+        (16, 11, "bad-url"),
+        (16, 32, "secret-in-file"),
+    ]
+
+
+def test_a_secret_in_the_file_is_not_shown(folder):
+    _, problems = load(folder, "http: {keys: [{name: a, key: hunter2, scopes: [events]}]}")
+    assert "hunter2" not in "".join(problem.render() for problem in problems)
+
+
+def test_public_pages_of_their_own_have_an_address_of_their_own(folder):
+    problem = only(folder, "http: {port: 80, public: {port: 80}}")
+    assert (problem.code, problem.hint) == ("same-address", "leave it out, or name another")
 
 
 # --- Places --------------------------------------------------------------------------------------
