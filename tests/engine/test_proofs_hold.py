@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,7 +29,7 @@ class PromptTravels(Travels):
 
     def __init__(self, flow, chance):
         super().__init__(flow, chance)
-        self.contact = replace(ANA, time_zone="UTC")
+        self.contact = ANA._replace(time_zone="UTC")
         self.went_out = {}  # journey -> [(element, when)]
 
     def take(self, stimulus):
