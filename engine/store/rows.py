@@ -10,6 +10,7 @@ from tactful.elements.contract import NOTHING, Contact, Event, MessageKey
 from tactful.engine.interpreter import Journey
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_parse = json.JSONDecoder().raw_decode  # without the look for white space around, which we did not write
 
 
 def to_json(value: Any) -> str:
@@ -24,7 +25,7 @@ def entry_text(entry: Event) -> str:
 
 def read_entry(text: str) -> Event:
     """The other way."""
-    name, at, id, *data = json.loads(text)
+    (name, at, id, *data), _ = _parse(text)
     return Event(name, at, data[0] if data else NOTHING, id=id)
 
 
@@ -55,7 +56,7 @@ def read_journey(row: Any, flow: str) -> Journey:
     values = row[13]
     return Journey(
         row[0], flow, row[3], row[1], row[4], read_entry(row[12]), row[8], row[11], row[5], row[6], row[7], row[9],
-        row[10], json.loads(values) if values else NOTHING, row[14], row[15],
+        row[10], _parse(values)[0] if values else NOTHING, row[14], row[15],
     )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def read_event(row: Any) -> Event:
     """A row of `event`: id, contact, name, at, data, message_journey, message_step."""
     id, _, name, at, data, journey, step = row
     message = None if journey is None else MessageKey(journey, step)
-    return Event(name, at, json.loads(data) if data else NOTHING, message, id)
+    return Event(name, at, _parse(data)[0] if data else NOTHING, message, id)
 
 
 def read_contact(row: Any) -> Contact:
@@ -72,8 +73,8 @@ def read_contact(row: Any) -> Contact:
     return Contact(
         number,
         key,
-        json.loads(attributes) if attributes != "{}" else NOTHING,
-        frozenset(json.loads(tags)) if tags != "[]" else frozenset(),
+        _parse(attributes)[0] if attributes != "{}" else NOTHING,
+        frozenset(_parse(tags)[0]) if tags != "[]" else frozenset(),
         email,
         phone,
         zone,
