@@ -95,7 +95,8 @@ class Journey(NamedTuple):
 
 
 class Visited(NamedTuple):
-    """An element a journey left: by which exit, when, and for which event (0: none of the log)."""
+    """An element a journey left: by which exit, when, and for which event of the log, if for one. It is a row of the
+    table of visits as it stands."""
 
     journey: int
     step: int
@@ -103,7 +104,7 @@ class Visited(NamedTuple):
     exit: str
     arrived_at: Instant
     left_at: Instant
-    event: int = 0
+    event: int | None = None
     why: str | None = None
 
 
@@ -216,7 +217,7 @@ class _Walk:
 
     def arrive(self) -> Step:
         node = self._flow.nodes[self._visit.element]
-        return self._follow(node, _answer(node, self._flow, node.element.enter, self._visit), event=0, why=None)
+        return self._follow(node, _answer(node, self._flow, node.element.enter, self._visit), event=None, why=None)
 
     def go_on(self, event: Event | None, why: str | None) -> Step:
         node = self._flow.nodes[self._visit.element]
@@ -224,9 +225,9 @@ class _Walk:
             answer = _answer(node, self._flow, node.element.time_up, self._visit)
         else:
             answer = _answer(node, self._flow, node.element.resume, self._visit, event)
-        return self._follow(node, answer, event.id if event else 0, why)
+        return self._follow(node, answer, (event.id or None) if event else None, why)
 
-    def _follow(self, node: Node, answer: Leave | Stay, event: int, why: str | None) -> Step:
+    def _follow(self, node: Node, answer: Leave | Stay, event: int | None, why: str | None) -> Step:
         for _ in range(LONGEST_WALK):
             if answer.effects:
                 self._apply(node, answer.effects)
@@ -244,7 +245,7 @@ class _Walk:
             node = self._flow.nodes[target]
             self._visit = _visit(self._flow, self._journey, target, left.step + 1, left.now, left.contact,
                                  left.messages, left.values, left.now)  # fmt: skip
-            event, why = 0, None
+            event = why = None
             answer = _answer(node, self._flow, node.element.enter, self._visit)
         return self._end(FAILED, f"passed {LONGEST_WALK} elements without waiting")
 

@@ -302,7 +302,7 @@ class _Turn:
         if journey.element is not None:
             exit = {STOPPED: "(stopped)", REMOVED: "(taken out)", FAILED: "(failed)"}[state]
             self.delta.visits.append(
-                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, 0, why)
+                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, None, why)
             )
         self.delta.withdrawn.append(journey.id)
         self._running.pop(journey.id, None)
