@@ -250,7 +250,8 @@ class Lifecycle:
             audience = Condition.parse(row.audience) if row.audience else None
             enter: list[Stimulus] = [Enter(flow, rows.read_entry(row.entry))]
             crowd = those_who(page, audience, settings.time_zone, now)
-            deltas = self._host.take_turns(tx, {each.number: enter for each in crowd}, now)
+            those = {each.number: each for each in crowd}
+            deltas = self._host.take_turns(tx, dict.fromkeys(those, enter), now, those)
             entered = row.entered + sum(bool(delta.began) for delta in deltas.values())
             behind = page[-1].number if page else row.behind
             total = reading.newest(tx, CONTACT.c.id)
@@ -373,7 +374,8 @@ class Lifecycle:
             behind = int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_behind")) or 0)
             page = page_of_contacts(tx, behind, BATCH)
             changed: list[Stimulus] = [ContactChanged()]
-            self._host.take_turns(tx, {contact.number: changed for contact in page}, now)
+            those = {contact.number: contact for contact in page}
+            self._host.take_turns(tx, dict.fromkeys(those, changed), now, those)
             if len(page) < BATCH:
                 _set_switch(tx, "looked_at_hour", hour)
                 _set_switch(tx, "looked_behind", 0)
