@@ -228,21 +228,23 @@ class Host:
         were read in this transaction already, as they still are."""
         if not stimuli:
             return {}
-        situations = self._situations(tx, stimuli, known)
+        writer = Writer(self.flows.number, self._settings, self.transactional, now)
         next_journey = _Counter(reading.newest(tx, JOURNEY.c.id))
         deltas: dict[int, Delta] = {}
-        ask_log: list[int] = []
-        for number, situation in situations.items():
+        ask_log: dict[int, Situation] = {}
+        # One contact after the other, from what was read to what is to be written: it is all still at hand then.
+        for situation in self._situations(tx, stimuli, known):
+            number = situation.contact.number
             try:
-                deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
+                delta = deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
             except LogNeeded:
-                ask_log.append(number)
-        for number, log in _logs(tx, {number: situations[number].running for number in ask_log}).items():
-            situation = situations[number]._replace(log=log)
+                ask_log[number] = situation
+                continue
+            writer.add(situation.contact, delta)
+        for number, log in _logs(tx, {number: each.running for number, each in ask_log.items()}).items():
+            situation = ask_log[number]._replace(log=log)
             deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-        writer = Writer(self.flows.number, self._settings, self.transactional, now)
-        for number, delta in deltas.items():
-            writer.add(situations[number].contact, delta)
+            writer.add(situation.contact, deltas[number])
         writer.write(tx, self.store.statements)
         changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
         look_again(tx, [change.entry.destination for change in changed])
@@ -253,7 +255,7 @@ class Host:
 
     def _situations(
         self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], known: Mapping[int, Contact]
-    ) -> dict[int, Situation]:
+    ) -> Iterator[Situation]:
         numbers = list(stimuli)
         unread = [number for number in numbers if number not in known]
         contacts = {**known, **reading.contacts(tx, unread)} if unread else known
@@ -272,8 +274,10 @@ class Host:
         # After a send comes a wait, most often: what may have answered it already is read for all at once.
         log = _logs(tx, {number: running.get(number, ()) for number in _after_sends(stimuli)})
         name = self.flows.name
-        return {
-            number: Situation(
+        for number in numbers:
+            if number not in contacts:
+                continue
+            yield Situation(
                 contacts[number],
                 running.get(number, ()),
                 {name[flow]: each for flow, each in entries[number].items()} if number in entries else NOTHING,
@@ -281,9 +285,6 @@ class Host:
                 log.get(number),
                 log_end,
             )
-            for number in numbers
-            if number in contacts
-        }
 
     def _enterable(self, stimuli: Mapping[int, Sequence[Stimulus]]) -> set[int]:
         """Numbers of the flows that these stimuli may bring somebody into."""
