@@ -127,7 +127,9 @@ class Query:
     """A select, compiled once and run through the driver. `names` are the values it wants, in the order `rows`
     takes them; `postgresql` is another way to say it, where the first is SQLite's own."""
 
-    def __init__(self, statement: Select[Any], *names: str, postgresql: Select[Any] | None = None) -> None:
+    def __init__(
+        self, statement: Select[*tuple[Any, ...]], *names: str, postgresql: Select[*tuple[Any, ...]] | None = None
+    ) -> None:
         self._statements = {"sqlite": statement, "postgresql": statement if postgresql is None else postgresql}
         self._names = names
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}  # by the kind of database
