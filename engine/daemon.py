@@ -79,8 +79,14 @@ class Daemon:
                 log.info("stopping")
                 self._alarm.stop()
                 self._delivery.stop()
-                self._worker.leave()
+                self._leave()
                 log.info("stopped")
+
+    def _leave(self) -> None:
+        try:
+            self._worker.leave()
+        except StoreError as error:  # the others will miss its beat
+            log.warning("this daemon cannot say that it leaves", why=str(error))
 
     def _take_over(self) -> None:
         """See to what daemons had in hand that are gone. Where one runs at a time, that is every other one."""
