@@ -39,6 +39,7 @@ from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list
 from tactful.engine.switches import halted
 from tactful.engine.workers import NOBODY, bury, may_work
+from tactful.flows.model import Flow
 
 SENDING = "sending"
 SENT, DELIVERED = receipts.SENT, receipts.DELIVERED
@@ -99,7 +100,7 @@ class Settled:
 
 
 class _Due(NamedTuple):
-    """A message that is due, as it stands."""
+    """A message that is due, as it stands, and what rendering it needs of its journey."""
 
     journey: int
     step: int
@@ -111,6 +112,9 @@ class _Due(NamedTuple):
     expires_at: Instant | None
     tries: int
     unknowns: int
+    version: int
+    entry: str
+    values: str | None
 
 
 class _InHand(NamedTuple):
@@ -139,7 +143,10 @@ _in_hand = Query(
     "journeys",
 )
 _due = Query(
-    select(*(MESSAGE.c[name] for name in _Due._fields))
+    select(
+        *(MESSAGE.c[name] for name in _Due._fields[:-3]), JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values
+    )
+    .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
     .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"))
     .order_by(MESSAGE.c.due_at)
     .limit(bindparam("most")),
@@ -170,15 +177,14 @@ class Outbox:
         if not due:
             return Took()
         contacts = reading.contacts(tx, {row.contact for row in due})
-        journeys = self._journeys(tx, [row.journey for row in due])
         asking = [(contacts[row.contact], row.channel) for row in due]
         gate = Gate(tx, self._host.do_not_contact, self.policy, asking, now)
         taken: list[Taken] = []
         going: list[tuple[Any, ...]] = []
         said: list[tuple[_Due, Verdict]] = []
         for row in due:
-            contact, (journey, flow) = contacts[row.contact], journeys[row.journey]
-            settings = self._settings(journey.flow, flow.settings)
+            contact, flow = contacts[row.contact], self._host.flows.version(tx, row.version)
+            settings = self._settings(flow)
             verdict = gate.verdict(contact, row.channel, row.sender, row.purpose, settings, row.expires_at)
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
@@ -189,22 +195,19 @@ class Outbox:
             assert address is not None, "permission lets no message pass that has no address"
             going.append((gate.destination(contact, row.channel), now, worker, row.journey, row.step))
             taken.append(
-                Taken(MessageKey(row.journey, row.step), journey.flow, element, row.channel, row.sender, address,
-                      contact, journey.entry, journey.values, settings, row.purpose, row.tries + 1, row.unknowns)
+                Taken(MessageKey(row.journey, row.step), flow.id, element, row.channel, row.sender, address, contact,
+                      rows.read_entry(row.entry), rows.read_values(row.values), settings, row.purpose, row.tries + 1,
+                      row.unknowns)
             )  # fmt: skip
         if self._refuse(tx, said, now):
             return Took((), len(due))
         self._host.store.statements.take_messages.run(tx, going)
         return Took(taken, len(due))
 
-    def _settings(self, flow: str, as_it_began: Settings) -> Settings:
-        live = self._host.flows.live.by_id.get(flow)
-        return live.flow.settings if live else as_it_began
-
-    def _journeys(self, tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
-        name = self._host.flows.name
-        journeys = [rows.read_journey(row, name[row[2]]) for row in reading.journeys(tx, ids)]
-        return {journey.id: (journey, self._host.flows.version(tx, journey.version)) for journey in journeys}
+    def _settings(self, flow: Flow) -> Settings:
+        """A flow's settings as they are live, whichever version this is."""
+        live = self._host.flows.live.by_id.get(flow.id)
+        return live.flow.settings if live else flow.settings
 
     def _refuse(self, tx: Connection, said: Sequence[tuple[_Due, Verdict]], now: Instant) -> bool:
         """Record what may not go (now); whether any journey was moved on by it."""

@@ -34,6 +34,11 @@ def values_text(values: Mapping[str, Any]) -> str | None:
     return _dump(dict(values)) if values else None
 
 
+def read_values(text: str | None) -> Mapping[str, Any]:
+    """The other way."""
+    return _parse(text)[0] if text else NOTHING
+
+
 def new_journey(journey: Journey, flow: int) -> tuple[Any, ...]:
     """For `begin_journeys`. `flow` is the flow's number."""
     return (
@@ -53,10 +58,9 @@ def moved_journey(journey: Journey) -> tuple[Any, ...]:
 
 def read_journey(row: Any, flow: str) -> Journey:
     """A row of `journey` (columns as in `reading.JOURNEY_COLUMNS`). `flow` is the flow's id."""
-    values = row[13]
     return Journey(
         row[0], flow, row[3], row[1], row[4], read_entry(row[12]), row[8], row[11], row[5], row[6], row[7], row[9],
-        row[10], _parse(values)[0] if values else NOTHING, row[14], row[15],
+        row[10], read_values(row[13]), row[14], row[15],
     )  # fmt: skip
 
 
