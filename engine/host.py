@@ -65,7 +65,7 @@ class Entered:
 
 
 _LEARNT = Told("learnt")
-NOTHING_READ: Mapping[int, Contact] = MappingProxyType({})
+_NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
 
 
 class UnknownFlow(Exception):
@@ -222,7 +222,7 @@ class Host:
         tx: Connection,
         stimuli: Mapping[int, Sequence[Stimulus]],
         now: Instant,
-        known: Mapping[int, Contact] = NOTHING_READ,
+        known: Mapping[int, Contact] = _NOBODY_READ,
     ) -> dict[int, Delta]:
         """Take the turns of contacts (by number) in an open transaction, and write what follows. `known` are those who
         were read in this transaction already, as they still are."""
