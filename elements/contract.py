@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -329,12 +330,20 @@ class Send(Element):
         raise NotImplementedError(f"{type(self).__name__} does not say what it sends")
 
     def awaits(self, visit: Visit) -> tuple[Await, ...]:
-        return tuple(Await(outcome, step=visit.step) for outcome in self.exits)
+        return _outcomes(self.exits, visit.step)
 
     def enter(self, visit: Visit) -> Leave | Stay:
-        assert self.sends is not None, f"{type(self).__name__} does not name its channel"
-        message = SendMessage(self.sends, self.sender, self.purpose, self.valid_for)
-        return Stay(effects=(message,))
+        return self._sending
 
     def resume(self, visit: Visit, event: Event) -> Leave | Stay:
         return Leave(by=event.name)
+
+    @cached_property
+    def _sending(self) -> Stay:
+        assert self.sends is not None, f"{type(self).__name__} does not name its channel"
+        return Stay(effects=(SendMessage(self.sends, self.sender, self.purpose, self.valid_for),))
+
+
+@lru_cache(maxsize=1024)
+def _outcomes(exits: tuple[str, ...], step: int) -> tuple[Await, ...]:
+    return tuple(Await(outcome, step) for outcome in exits)

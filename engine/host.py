@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -63,6 +64,10 @@ class Entered:
     why: str | None = None
 
 
+_LEARNT = Told("learnt")
+_NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
+
+
 class UnknownFlow(Exception):
     """There is no published flow of that name."""
 
@@ -113,6 +118,7 @@ class Host:
         messages = reading.stands(tx, {each.message.journey for each in fit if each.message is not None})
         answered = self._answered(tx, known, fit)
         seen = reading.keys_seen(tx, {each.key for each in fit if each.key is not None})
+        those = {contact.number: contact for contact in known.values()}
         next_id = reading.newest(tx, EVENT.c.id) + 1
         told: list[Told] = []
         new: list[tuple[Any, ...]] = []
@@ -144,10 +150,10 @@ class Host:
             stimuli[contact].append(Happened(Event(each.name, at, each.data or NOTHING, message, next_id)))
             new.append((next_id, contact, each.name, at, now, data, *(message or (None, None)), 0, each.key))
             next_id += 1
-            told.append(Told("learnt"))
+            told.append(_LEARNT)
         self.store.statements.add_events.run(tx, new)
         self.store.statements.receive_messages.run(tx, received)
-        self.take_turns(tx, stimuli, now)
+        self.take_turns(tx, stimuli, now, those)
         return told
 
     def _answered(
@@ -190,8 +196,9 @@ class Host:
                     raise UnknownFlow(flow)
                 keys = once[start : start + BATCH]
                 known = reading.contacts_by_key(tx, keys)
-                entry = Event("by_hand", now, data or NOTHING)
-                deltas = self.take_turns(tx, {c.number: [Enter(flow, entry)] for c in known.values()}, now)
+                entry: list[Stimulus] = [Enter(flow, Event("by_hand", now, data or NOTHING))]
+                those = {contact.number: contact for contact in known.values()}
+                deltas = self.take_turns(tx, dict.fromkeys(those, entry), now, those)
                 answers.update((key, _entered(flow, key, known.get(key), deltas)) for key in keys)
         # The first time a contact is named has the answer.
         return [answers.pop(key) if key in answers else Entered(key, None, "is named twice") for key in contacts]
@@ -210,27 +217,34 @@ class Host:
 
     # --- turns
 
-    def take_turns(self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], now: Instant) -> dict[int, Delta]:
-        """Take the turns of contacts (by number) in an open transaction, and write what follows."""
+    def take_turns(
+        self,
+        tx: Connection,
+        stimuli: Mapping[int, Sequence[Stimulus]],
+        now: Instant,
+        known: Mapping[int, Contact] = _NOBODY_READ,
+    ) -> dict[int, Delta]:
+        """Take the turns of contacts (by number) in an open transaction, and write what follows. `known` are those who
+        were read in this transaction already, as they still are."""
         if not stimuli:
             return {}
-        situations = self._situations(tx, stimuli)
-        # After a send comes a wait, most often: what may have answered it already is read for all at once.
-        after_sends = [n for n, of_one in stimuli.items() if any(isinstance(each, Outcome) for each in of_one)]
-        situations |= self._with_log(tx, situations, after_sends)
+        writer = Writer(self.flows.number, self._settings, self.transactional, now)
         next_journey = _Counter(reading.newest(tx, JOURNEY.c.id))
         deltas: dict[int, Delta] = {}
-        ask_log: list[int] = []
-        for number, situation in situations.items():
+        ask_log: dict[int, Situation] = {}
+        # One contact after the other, from what was read to what is to be written: it is all still at hand then.
+        for situation in self._situations(tx, stimuli, known):
+            number = situation.contact.number
             try:
-                deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
+                delta = deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
             except LogNeeded:
-                ask_log.append(number)
-        for number, situation in self._with_log(tx, situations, ask_log).items():
+                ask_log[number] = situation
+                continue
+            writer.add(situation.contact, delta)
+        for number, log in _logs(tx, {number: each.running for number, each in ask_log.items()}).items():
+            situation = ask_log[number]._replace(log=log)
             deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-        writer = Writer(self.flows.number, self._settings, self.transactional, now)
-        for number, delta in deltas.items():
-            writer.add(situations[number].contact, delta)
+            writer.add(situation.contact, deltas[number])
         writer.write(tx, self.store.statements)
         changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
         look_again(tx, [change.entry.destination for change in changed])
@@ -239,9 +253,12 @@ class Host:
     def _settings(self, flow: str) -> Settings:
         return self.flows.live.by_id[flow].flow.settings
 
-    def _situations(self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]]) -> dict[int, Situation]:
+    def _situations(
+        self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], known: Mapping[int, Contact]
+    ) -> Iterator[Situation]:
         numbers = list(stimuli)
-        contacts = reading.contacts(tx, numbers)
+        unread = [number for number in numbers if number not in known]
+        contacts = {**known, **reading.contacts(tx, unread)} if unread else known
         journeys = reading.active_journeys(tx, numbers)
         messages = reading.messages(tx, [row[0] for row in journeys]) if journeys else {}
         running: dict[int, list[Running]] = defaultdict(list)
@@ -254,50 +271,60 @@ class Host:
         members = reading.members(tx, numbers) if segments else {}
         entries = reading.entries(tx, numbers, sorted({*segments, *self._enterable(stimuli)}))
         log_end = reading.newest(tx, EVENT.c.id)
+        # After a send comes a wait, most often: what may have answered it already is read for all at once.
+        log = _logs(tx, {number: running.get(number, ()) for number in _after_sends(stimuli)})
         name = self.flows.name
-        return {
-            number: Situation(
+        for number in numbers:
+            if number not in contacts:
+                continue
+            yield Situation(
                 contacts[number],
                 running.get(number, ()),
-                {name[flow]: each for flow, each in entries.get(number, {}).items()},
-                frozenset(name[flow] for flow in members.get(number, ())),
-                None,
+                {name[flow]: each for flow, each in entries[number].items()} if number in entries else NOTHING,
+                frozenset([name[flow] for flow in members.get(number, ())]),
+                log.get(number),
                 log_end,
             )
-            for number in numbers
-            if number in contacts
-        }
 
     def _enterable(self, stimuli: Mapping[int, Sequence[Stimulus]]) -> set[int]:
         """Numbers of the flows that these stimuli may bring somebody into."""
-        flows: set[int] = set()
-        for each in (stimulus for of_one in stimuli.values() for stimulus in of_one):
-            match each:
-                case Enter(flow, _):
-                    flows.add(self.flows.number[flow])
-                case Happened(event):
-                    flows.update(
-                        self.flows.number[live.flow.id] for live in self.flows.live.by_event.get(event.name, ())
-                    )
-        return flows
-
-    def _with_log(
-        self, tx: Connection, situations: Mapping[int, Situation], numbers: Sequence[int]
-    ) -> dict[int, Situation]:
-        if not numbers:
-            return {}
-        wanted = [_log_of(situations[number]) for number in numbers if number in situations]
-        log = reading.log(tx, wanted)
-        return {number: situations[number]._replace(log=log.get(number, ())) for number, _, _ in wanted}
+        flows: set[str] = set()
+        events: set[str] = set()
+        for of_one in stimuli.values():
+            for each in of_one:
+                match each:
+                    case Enter(flow, _):
+                        flows.add(flow)
+                    case Happened(event):
+                        events.add(event.name)
+        for name in events:
+            flows.update(live.flow.id for live in self.flows.live.by_event.get(name, ()))
+        return {self.flows.number[flow] for flow in flows}
 
 
-def _log_of(situation: Situation) -> tuple[int, int, int]:
-    """What of the log a contact's turn may want: their number, and the ids behind which events of messages and
-    their own count. (A journey that begins in the turn itself begins behind all others.)"""
-    journeys = [each.journey for each in situation.running]
-    began = min((journey.entry.id for journey in journeys), default=0)
-    behind = min((journey.since for journey in journeys), default=0)
-    return situation.contact.number, began, behind
+def _after_sends(stimuli: Mapping[int, Sequence[Stimulus]]) -> Iterator[int]:
+    """The contacts to whom a send came to its end."""
+    for number, of_one in stimuli.items():
+        for each in of_one:
+            if isinstance(each, Outcome):
+                yield number
+                break
+
+
+def _logs(tx: Connection, running: Mapping[int, Sequence[Running]]) -> dict[int, Sequence[Event]]:
+    """The log for the turns of contacts, whose running journeys are given."""
+    if not running:
+        return {}
+    log = reading.log(tx, [(number, *_behind(journeys)) for number, journeys in running.items()])
+    return {number: log.get(number, ()) for number in running}
+
+
+def _behind(running: Sequence[Running]) -> tuple[int, int]:
+    """The ids behind which events of messages, and a contact's own, may still end a wait of these journeys. (One that
+    begins in the turn itself begins behind all others.)"""
+    if not running:
+        return 0, 0
+    return min([each.journey.entry.id for each in running]), min([each.journey.since for each in running])
 
 
 def _entered(flow: str, key: str, contact: Contact | None, deltas: Mapping[int, Delta]) -> Entered:

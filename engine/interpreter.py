@@ -18,9 +18,9 @@ The rules, which hold for every element:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tactful.elements.contract import (
@@ -48,7 +48,6 @@ from tactful.elements.options.duration import Duration
 from tactful.flows.model import Flow, Node
 
 P = ParamSpec("P")
-Answer = TypeVar("Answer")
 
 LONGEST_WALK = 1_000
 """Elements a journey may pass in one walk without waiting."""
@@ -96,7 +95,8 @@ class Journey(NamedTuple):
 
 
 class Visited(NamedTuple):
-    """An element a journey left: by which exit, when, and for which event (0: none of the log)."""
+    """An element a journey left: by which exit, when, and for which event of the log, if for one. It is a row of the
+    table of visits as it stands."""
 
     journey: int
     step: int
@@ -104,7 +104,7 @@ class Visited(NamedTuple):
     exit: str
     arrived_at: Instant
     left_at: Instant
-    event: int = 0
+    event: int | None = None
     why: str | None = None
 
 
@@ -121,29 +121,22 @@ class Step(NamedTuple):
 
     journey: Journey
     contact: Contact
-    effects: tuple[Caused, ...]
-    visits: tuple[Visited, ...]
+    effects: Sequence[Caused]
+    visits: Sequence[Visited]
 
 
 def start(flow: Flow, journey: Journey, contact: Contact, now: Instant) -> Step:
     """A new journey (`step` 0, at no element) arrives at the flow's first element."""
-    return _Walk(flow, journey, contact, {}, now).arrive(flow.start)
+    return _Walk(flow, journey, _visit(flow, journey, flow.start, 1, now, contact, {}, journey.values, now)).arrive()
 
 
-def advance(
-    flow: Flow,
-    journey: Journey,
-    contact: Contact,
-    messages: Mapping[str, Message],
-    event: Event | None,
-    now: Instant,
-    why: str | None = None,
-) -> Step:
+def advance(flow: Flow, journey: Journey, visit: Visit, event: Event | None, why: str | None = None) -> Step:
     """A staying journey takes an awaited event, or (event None) its moment has come.
 
-    `why` is noted on the visit it leaves, for the reader of the trace.
+    `visit` is where it stands, as `visit_of` says it. `why` is noted on the visit it leaves, for the reader of the
+    trace.
     """
-    return _Walk(flow, journey, contact, messages, now).go_on(event, why)
+    return _Walk(flow, journey, visit).go_on(event, why)
 
 
 def visit_of(flow: Flow, journey: Journey, contact: Contact, messages: Mapping[str, Message], now: Instant) -> Visit:
@@ -156,9 +149,15 @@ def visit_of(flow: Flow, journey: Journey, contact: Contact, messages: Mapping[s
 def awaited(flow: Flow, visit: Visit) -> tuple[Await, ...]:
     """What would end the stay of a journey that stands there. Raises ElementError."""
     node = flow.nodes[visit.element]
-    found: object = _ask(node, flow, node.element.awaits, visit)
-    if not (isinstance(found, tuple) and all(isinstance(each, Await) for each in found)):
+    try:
+        found: object = node.element.awaits(visit)
+    except Exception as error:
+        raise _raised(node, flow, error) from error
+    if not isinstance(found, tuple):
         raise _broken(node, flow, f"awaits {found!r}, which is no tuple of `Await`")
+    for each in found:
+        if not isinstance(each, Await):
+            raise _broken(node, flow, f"awaits {found!r}, which is no tuple of `Await`")
     return found
 
 
@@ -203,64 +202,51 @@ def _visit(
 
 
 class _Walk:
-    """The mutable middle of a step: used once, then thrown away."""
+    """The mutable middle of a step: used once, then thrown away. Where it has come to is a visit, as its element is
+    shown it."""
 
-    __slots__ = ("_arrived_at", "_contact", "_effects", "_flow", "_journey", "_messages", "_now", "_since",
-                 "_step", "_values", "_visits")  # fmt: skip
+    __slots__ = ("_effects", "_flow", "_journey", "_sent_at", "_visit", "_visits")
 
-    def __init__(
-        self, flow: Flow, journey: Journey, contact: Contact, messages: Mapping[str, Message], now: Instant
-    ) -> None:
+    def __init__(self, flow: Flow, journey: Journey, visit: Visit) -> None:
         self._flow = flow
         self._journey = journey
-        self._contact = contact
-        self._messages = messages
-        self._now = now
-        self._values = journey.values
-        self._step = journey.step
-        self._arrived_at = journey.arrived_at
-        self._since = journey.since
+        self._visit = visit
+        self._sent_at = 0  # the step it sent its last message at
         self._effects: list[Caused] = []
         self._visits: list[Visited] = []
 
-    def arrive(self, element: str) -> Step:
-        node = self._flow.nodes[element]
-        self._step += 1
-        self._arrived_at = self._now
-        return self._follow(node, _answer(node, self._flow, node.element.enter, self._look(node)), event=0, why=None)
+    def arrive(self) -> Step:
+        node = self._flow.nodes[self._visit.element]
+        return self._follow(node, _answer(node, self._flow, node.element.enter, self._visit), event=None, why=None)
 
     def go_on(self, event: Event | None, why: str | None) -> Step:
-        assert self._journey.element is not None, "a journey that ended takes nothing"
-        node = self._flow.nodes[self._journey.element]
-        visit = self._look(node)
+        node = self._flow.nodes[self._visit.element]
         if event is None:
-            answer = _answer(node, self._flow, node.element.time_up, visit)
+            answer = _answer(node, self._flow, node.element.time_up, self._visit)
         else:
-            answer = _answer(node, self._flow, node.element.resume, visit, event)
-        return self._follow(node, answer, event.id if event else 0, why)
+            answer = _answer(node, self._flow, node.element.resume, self._visit, event)
+        return self._follow(node, answer, (event.id or None) if event else None, why)
 
-    def _look(self, node: Node) -> Visit:
-        return _visit(self._flow, self._journey, node.id, self._step, self._arrived_at, self._contact,
-                      self._messages, self._values, self._now)  # fmt: skip
-
-    def _follow(self, node: Node, answer: Leave | Stay, event: int, why: str | None) -> Step:
+    def _follow(self, node: Node, answer: Leave | Stay, event: int | None, why: str | None) -> Step:
         for _ in range(LONGEST_WALK):
-            self._apply(node, answer.effects)
+            if answer.effects:
+                self._apply(node, answer.effects)
             if isinstance(answer, Stay):
                 return self._stay(node, answer)
             target = node.exits.get(answer.by)
             if target is None:
                 raise _broken(node, self._flow, f"left by {answer.by!r}, which is none of its exits")
+            left = self._visit
             self._visits.append(
-                Visited(self._journey.id, self._step, node.id, answer.by, self._arrived_at, self._now, event, why)
+                Visited(left.journey, left.step, left.element, answer.by, left.arrived_at, left.now, event, why)
             )
             if target == END:
                 return self._end(DONE, None)
             node = self._flow.nodes[target]
-            self._step += 1
-            self._arrived_at = self._now
-            event, why = 0, None
-            answer = _answer(node, self._flow, node.element.enter, self._look(node))
+            self._visit = _visit(self._flow, self._journey, target, left.step + 1, left.now, left.contact,
+                                 left.messages, left.values, left.now)  # fmt: skip
+            event = why = None
+            answer = _answer(node, self._flow, node.element.enter, self._visit)
         return self._end(FAILED, f"passed {LONGEST_WALK} elements without waiting")
 
     def _apply(self, node: Node, effects: Iterable[Effect]) -> None:
@@ -270,57 +256,55 @@ class _Walk:
                 raise _broken(node, self._flow, wrong)
             match effect:
                 case UpdateContact():
-                    self._contact = updated(self._contact, effect)
+                    self._visit = self._visit._replace(contact=updated(self._visit.contact, effect))
                 case SetValues(values):
-                    self._values = {**self._values, **values}
+                    self._visit = self._visit._replace(values={**self._visit.values, **values})
                     continue
                 case SendMessage():
                     self._may_send(node)
-            self._effects.append(Caused(self._step, node.id, effect))
+            self._effects.append(Caused(self._visit.step, node.id, effect))
 
     def _may_send(self, node: Node) -> None:
         """A message is named by its journey and step, and rendered from its element: so one a visit, by a send."""
         if not isinstance(node.element, Send):
             raise _broken(node, self._flow, "sent a message, but is no `Send`")
-        before = self._messages.get(node.id)
-        if (before is not None and before.step == self._step) or any(
-            caused.step == self._step and isinstance(caused.effect, SendMessage) for caused in self._effects
-        ):
+        step = self._visit.step
+        before = self._visit.messages.get(node.id)
+        if self._sent_at == step or (before is not None and before.step == step):
             raise _broken(node, self._flow, "sent a second message in one visit; one is the most")
+        self._sent_at = step
 
     def _stay(self, node: Node, answer: Stay) -> Step:
-        if answer.until is None and not awaited(self._flow, self._look(node)):
+        if answer.until is None and not awaited(self._flow, self._visit):
             raise _broken(node, self._flow, "stays, but neither until a moment nor for an event")
         if not _is_instant(answer.until):
             raise _broken(node, self._flow, f"stays until {answer.until!r}, which is no instant")
-        return self._step_to(
-            _moved(self._journey, element=node.id, step=self._step, arrived_at=self._arrived_at, due_at=answer.until,
-                   values=self._values)
-        )  # fmt: skip
+        return self._step_to(ACTIVE, node.id, answer.until, None, None)
 
     def _end(self, state: str, why: str | None) -> Step:
-        return self._step_to(
-            self._journey._replace(state=state, element=None, step=self._step, arrived_at=self._arrived_at,
-                    due_at=None, values=self._values, ended_at=self._now, why=why)
+        return self._step_to(state, None, None, self._visit.now, why)
+
+    def _step_to(
+        self, state: str, element: str | None, due_at: Instant | None, ended_at: Instant | None, why: str | None
+    ) -> Step:
+        begun, now_at = self._journey, self._visit
+        # Written out, not `_replace`, which takes five times as long: every move of every journey comes by here.
+        journey = Journey(
+            begun.id, begun.flow, begun.version, begun.contact, begun.entry_number, begun.entry, begun.entered_at,
+            begun.since, state, element, now_at.step, now_at.arrived_at, due_at, now_at.values, ended_at, why,
         )  # fmt: skip
-
-    def _step_to(self, journey: Journey) -> Step:
-        return Step(journey, self._contact, tuple(self._effects), tuple(self._visits))
-
-
-def _ask(node: Node, flow: Flow, question: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
-    """Ask an element. It may be anybody's code, so whatever it raises becomes an `ElementError` that names it."""
-    try:
-        return question(*args, **kwargs)
-    except Exception as error:
-        raise _broken(node, flow, f"raised {type(error).__name__}: {error}") from error
+        return Step(journey, now_at.contact, self._effects, self._visits)
 
 
 def _answer(
     node: Node, flow: Flow, question: Callable[P, Leave | Stay], *args: P.args, **kwargs: P.kwargs
 ) -> Leave | Stay:
-    answer: object = _ask(node, flow, question, *args, **kwargs)
-    if not isinstance(answer, Leave | Stay):
+    """Ask an element. It may be anybody's code, so whatever it raises becomes an `ElementError` that names it."""
+    try:
+        answer: object = question(*args, **kwargs)
+    except Exception as error:
+        raise _raised(node, flow, error) from error
+    if not isinstance(answer, (Leave, Stay)):
         raise _broken(node, flow, f"answered {answer!r}, which is neither `Leave` nor `Stay`")
     effects: object = answer.effects
     if not isinstance(effects, tuple):
@@ -392,22 +376,12 @@ def _is_json(value: object) -> bool:
     return False
 
 
+def _raised(node: Node, flow: Flow, error: Exception) -> ElementError:
+    return _broken(node, flow, f"raised {type(error).__name__}: {error}")
+
+
 def _broken(node: Node, flow: Flow, what: str) -> ElementError:
     return ElementError(f"flow {flow.id!r}, element {node.id!r} ({node.type}): {what}")
-
-
-def _moved(
-    journey: Journey,
-    *,
-    element: str,
-    step: int,
-    arrived_at: Instant,
-    due_at: Instant | None,
-    values: Mapping[str, Any],
-) -> Journey:
-    # Written out, not `replace`: this is the hottest line of the engine.
-    return Journey(journey.id, journey.flow, journey.version, journey.contact, journey.entry_number, journey.entry,
-                   journey.entered_at, journey.since, ACTIVE, element, step, arrived_at, due_at, values)  # fmt: skip
 
 
 def updated(contact: Contact, change: UpdateContact) -> Contact:

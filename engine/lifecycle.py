@@ -14,14 +14,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
-from sqlalchemy import Connection, case, delete, func, insert, literal_column, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from tactful.elements.contract import NOTHING, Event, Instant
 from tactful.elements.options.condition import Condition
@@ -32,7 +45,7 @@ from tactful.engine.interpreter import ACTIVE
 from tactful.engine.outbox import HELD, QUEUED, STANDING
 from tactful.engine.rules.situation import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, one_of, table
+from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, Query, one_of, table
 from tactful.engine.store.tables import EnrolmentRow, SwitchRow
 from tactful.engine.switches import flows_changed
 from tactful.flows.model import BySchedule, BySegment, Flow
@@ -41,6 +54,15 @@ ENROLMENT, SWITCH = table(EnrolmentRow), table(SwitchRow)
 HOUR = 3_600_000
 FINISHES = "finishes "
 """Before the number of a paused flow: the switch that says that it was finishing."""
+
+_anything: list[ColumnElement[bool]] = [
+    exists().where(SWITCH.c.name.startswith(NOTING)),
+    exists().where(FLOW.c.next_entry_at <= bindparam("now"), FLOW.c.state == LIVE),
+    exists().where(ENROLMENT.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
+    exists().where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
+]
+_looks = Query(select(*_anything), "now")
+"""Whether there is anything to be noted, to be started, to enter or to be set going."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +272,8 @@ class Lifecycle:
             audience = Condition.parse(row.audience) if row.audience else None
             enter: list[Stimulus] = [Enter(flow, rows.read_entry(row.entry))]
             crowd = those_who(page, audience, settings.time_zone, now)
-            deltas = self._host.take_turns(tx, {each.number: enter for each in crowd}, now)
+            those = {each.number: each for each in crowd}
+            deltas = self._host.take_turns(tx, dict.fromkeys(those, enter), now, those)
             entered = row.entered + sum(bool(delta.began) for delta in deltas.values())
             behind = page[-1].number if page else row.behind
             total = reading.newest(tx, CONTACT.c.id)
@@ -268,14 +291,23 @@ class Lifecycle:
         """Do the next piece of what is under way: segments to be noted, schedules that are due, crowds, flows that
         were resumed or are finishing, the hourly look at conditions that change with time. Whether there was
         anything."""
-        return (
-            self._note_some(now)
-            or self._start_schedules(now)
-            or self._enrol_some(now)
-            or self._set_going(now)
-            or self._close_finished(now)
-            or self._look_at_time(now)
-        )
+        return any(piece(now) for piece in self._under_way(now))
+
+    def _under_way(self, now: Instant) -> list[Callable[[Instant], bool]]:
+        """The pieces there seem to be, in their order. Mostly there are none, and no write transaction is begun to
+        find that out; each piece looks again in its own."""
+        with self._host.store.read() as tx:
+            self._host.flows.refresh(tx)
+            notes, schedules, crowds, standing = _looks.rows(tx, now)[0]
+            pieces = (
+                (notes, self._note_some),
+                (schedules, self._start_schedules),
+                (crowds, self._enrol_some),
+                (standing, self._set_going),
+                (self._finished(tx), self._close_finished),
+                (self._time_matters() and _looked_at_hour(tx) != now // HOUR, self._look_at_time),
+            )
+            return [piece for there_is, piece in pieces if there_is]
 
     def next_due(self, now: Instant) -> Instant | None:
         """When the next schedule is due, or the next look at conditions that change with time."""
@@ -352,14 +384,20 @@ class Lifecycle:
 
     def _close_finished(self, now: Instant) -> bool:
         with self._host.transaction() as tx:
-            finishing = [id for id, state in self._host.flows.state.items() if state == FINISHING]
-            for id in finishing:
+            flow = self._finished(tx)
+            if flow is not None:
+                self._set_state(tx, flow, STOPPED, now, {FINISHING})
+            return flow is not None
+
+    def _finished(self, tx: Connection) -> str | None:
+        """A flow that was finishing, and nobody is inside any more."""
+        for id, state in self._host.flows.state.items():
+            if state == FINISHING:
                 number = self._host.flows.number[id]
                 inside = select(JOURNEY.c.id).where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE).limit(1)
                 if tx.scalar(inside) is None:
-                    self._set_state(tx, id, STOPPED, now, {FINISHING})
-                    return True
-        return False
+                    return id
+        return None
 
     def _look_at_time(self, now: Instant) -> bool:
         """Once an hour every contact is looked at, where a live flow's segment or stop rule changes with time."""
@@ -367,19 +405,24 @@ class Lifecycle:
             if not self._time_matters():
                 return False
             hour = now // HOUR
-            looked = tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_at_hour"))
-            if looked == hour:
+            if _looked_at_hour(tx) == hour:
                 return False
             behind = int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_behind")) or 0)
             page = page_of_contacts(tx, behind, BATCH)
             changed: list[Stimulus] = [ContactChanged()]
-            self._host.take_turns(tx, {contact.number: changed for contact in page}, now)
+            those = {contact.number: contact for contact in page}
+            self._host.take_turns(tx, dict.fromkeys(those, changed), now, those)
             if len(page) < BATCH:
                 _set_switch(tx, "looked_at_hour", hour)
                 _set_switch(tx, "looked_behind", 0)
             else:
                 _set_switch(tx, "looked_behind", page[-1].number)
             return True
+
+
+def _looked_at_hour(tx: Connection) -> int | None:
+    looked: int | None = tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_at_hour"))
+    return looked
 
 
 def _set_switch(tx: Connection, name: str, number: int) -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -39,6 +39,7 @@ from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list
 from tactful.engine.switches import halted
 from tactful.engine.workers import NOBODY, bury, may_work
+from tactful.flows.model import Flow
 
 SENDING = "sending"
 SENT, DELIVERED = receipts.SENT, receipts.DELIVERED
@@ -54,8 +55,7 @@ STANDING = "its flow is paused"
 """Why a message is held that waits for no time: it goes on with its journey."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A message that may go out now, with all that rendering it needs. It is marked `sending`."""
 
     key: MessageKey
@@ -99,26 +99,54 @@ class Settled:
     no: No | None = None
 
 
-_COLUMNS = [MESSAGE.c[n] for n in (
-    "journey", "step", "contact", "element", "channel", "sender", "purpose", "expires_at", "tries", "unknowns",
-)]  # fmt: skip
+class _Due(NamedTuple):
+    """A message that is due, as it stands, and what rendering it needs of its journey."""
+
+    journey: int
+    step: int
+    contact: int
+    element: str
+    channel: str
+    sender: str
+    purpose: Purpose
+    expires_at: Instant | None
+    tries: int
+    unknowns: int
+    version: int
+    entry: str
+    values: str | None
 
 
-_taken = Query(
-    select(
-        *(MESSAGE.c[n] for n in (
-            "journey", "step", "contact", "element", "state", "unknowns", "sent_at", "provider_id", "worker",
-            "destination", "channel", "sender",
-        )),
-        JOURNEY.c.state.label("journey_state"),
-        JOURNEY.c.stood_still,
-    )
+class _InHand(NamedTuple):
+    """A message that was taken, as it stands now, and its journey."""
+
+    journey: int
+    step: int
+    contact: int
+    element: str
+    state: str
+    unknowns: int
+    sent_at: Instant | None
+    provider_id: str | None
+    worker: int | None
+    destination: str
+    channel: str
+    sender: str
+    journey_state: str
+    stood_still: int | None
+
+
+_in_hand = Query(
+    select(*(MESSAGE.c[name] for name in _InHand._fields[:-2]), JOURNEY.c.state, JOURNEY.c.stood_still)
     .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
-)  # fmt: skip
+)
 _due = Query(
-    select(*_COLUMNS)
+    select(
+        *(MESSAGE.c[name] for name in _Due._fields[:-3]), JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values
+    )
+    .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
     .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"))
     .order_by(MESSAGE.c.due_at)
     .limit(bindparam("most")),
@@ -145,19 +173,18 @@ class Outbox:
             return self._take(tx, sender, now, most, worker)
 
     def _take(self, tx: Connection, sender: str, now: Instant, most: int, worker: int) -> Took:
-        due = _due.rows(tx, sender, now, most)
+        due = [_Due._make(row) for row in _due.rows(tx, sender, now, most)]
         if not due:
             return Took()
         contacts = reading.contacts(tx, {row.contact for row in due})
-        journeys = self._journeys(tx, [row.journey for row in due])
         asking = [(contacts[row.contact], row.channel) for row in due]
         gate = Gate(tx, self._host.do_not_contact, self.policy, asking, now)
         taken: list[Taken] = []
         going: list[tuple[Any, ...]] = []
-        said: list[tuple[Any, Verdict]] = []
+        said: list[tuple[_Due, Verdict]] = []
         for row in due:
-            contact, (journey, flow) = contacts[row.contact], journeys[row.journey]
-            settings = self._settings(journey.flow, flow.settings)
+            contact, flow = contacts[row.contact], self._host.flows.version(tx, row.version)
+            settings = self._settings(flow)
             verdict = gate.verdict(contact, row.channel, row.sender, row.purpose, settings, row.expires_at)
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
@@ -168,24 +195,21 @@ class Outbox:
             assert address is not None, "permission lets no message pass that has no address"
             going.append((gate.destination(contact, row.channel), now, worker, row.journey, row.step))
             taken.append(
-                Taken(MessageKey(row.journey, row.step), journey.flow, element, row.channel, row.sender, address,
-                      contact, journey.entry, journey.values, settings, row.purpose, row.tries + 1, row.unknowns)
+                Taken(MessageKey(row.journey, row.step), flow.id, element, row.channel, row.sender, address, contact,
+                      rows.read_entry(row.entry), rows.read_values(row.values), settings, row.purpose, row.tries + 1,
+                      row.unknowns)
             )  # fmt: skip
         if self._refuse(tx, said, now):
             return Took((), len(due))
         self._host.store.statements.take_messages.run(tx, going)
         return Took(taken, len(due))
 
-    def _settings(self, flow: str, as_it_began: Settings) -> Settings:
-        live = self._host.flows.live.by_id.get(flow)
-        return live.flow.settings if live else as_it_began
+    def _settings(self, flow: Flow) -> Settings:
+        """A flow's settings as they are live, whichever version this is."""
+        live = self._host.flows.live.by_id.get(flow.id)
+        return live.flow.settings if live else flow.settings
 
-    def _journeys(self, tx: Connection, ids: Sequence[int]) -> dict[int, Any]:
-        name = self._host.flows.name
-        journeys = [rows.read_journey(row, name[row[2]]) for row in reading.journeys(tx, ids)]
-        return {journey.id: (journey, self._host.flows.version(tx, journey.version)) for journey in journeys}
-
-    def _refuse(self, tx: Connection, said: Sequence[tuple[Any, Verdict]], now: Instant) -> bool:
+    def _refuse(self, tx: Connection, said: Sequence[tuple[_Due, Verdict]], now: Instant) -> bool:
         """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
@@ -216,11 +240,11 @@ class Outbox:
                 self._settle(tx, outcomes[start : start + BATCH], now, worker)
 
     def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant, worker: int | None = None) -> None:
-        found = _taken.rows(tx, as_list(each.key.journey for each in outcomes))
-        messages = {MessageKey(row.journey, row.step): row for row in found}
+        found = map(_InHand._make, _in_hand.rows(tx, as_list(each.key.journey for each in outcomes)))
+        messages: dict[tuple[int, int], _InHand] = {(row.journey, row.step): row for row in found}
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
-        noes: list[tuple[Settled, Any]] = []
+        noes: list[tuple[Settled, _InHand]] = []
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
@@ -292,7 +316,7 @@ class Outbox:
             return {row[0]: row[1] for row in found}
 
 
-def _is_to_be_settled(row: Any, settled: Settled, worker: int | None) -> bool:
+def _is_to_be_settled(row: _InHand, settled: Settled, worker: int | None) -> bool:
     """Whether an outcome counts, for a message as it stands; `worker` None is whoever decides for the dead."""
     if row.state == SENDING:
         return worker is None or row.worker in (None, worker)
@@ -301,7 +325,7 @@ def _is_to_be_settled(row: Any, settled: Settled, worker: int | None) -> bool:
     return row.state in (QUEUED, HELD) and row.unknowns > 0 and settled.state == SENT
 
 
-def _became(settled: Settled, row: Any, now: Instant) -> tuple[str, Instant | None, str | None]:
+def _became(settled: Settled, row: _InHand, now: Instant) -> tuple[str, Instant | None, str | None]:
     """The state a taken message comes to, when it is due again, and why."""
     if settled.state != QUEUED:
         return settled.state, None, settled.why

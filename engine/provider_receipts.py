@@ -7,7 +7,7 @@ the attempt that the message stands by: the same name at the provider, the same 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -22,13 +22,24 @@ from tactful.engine.optout.opting import opt
 from tactful.engine.outbox import DELIVERED, FAILED, SENDING, SENT, SUPPRESSED, UNKNOWN, Settled
 from tactful.engine.store.statements import MESSAGE, WAITING, Query, among, as_list
 
+
+class _Stand(NamedTuple):
+    """A message a receipt may be of, as it stands."""
+
+    journey: int
+    step: int
+    channel: str
+    sender: str
+    state: str
+    unknowns: int
+    destination: str | None
+    provider_id: str | None
+
+
 _messages = Query(
-    select(*(MESSAGE.c[n] for n in (
-        "journey", "step", "channel", "sender", "state", "unknowns", "destination", "provider_id",
-    )))
-    .where(among(MESSAGE.c.journey, bindparam("journeys"))),
+    select(*(MESSAGE.c[name] for name in _Stand._fields)).where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
-)  # fmt: skip
+)
 
 
 def take_in(engine: Engine, receipts: Sequence[Receipt], senders: Collection[str], now: Instant) -> int:
@@ -37,10 +48,8 @@ def take_in(engine: Engine, receipts: Sequence[Receipt], senders: Collection[str
     When this returns it is committed. What is told again changes nothing.
     """
     with engine.store.read() as tx:
-        found = {
-            MessageKey(row.journey, row.step): row
-            for row in _messages.rows(tx, as_list({each.message.journey for each in receipts}))
-        }
+        stands = map(_Stand._make, _messages.rows(tx, as_list({each.message.journey for each in receipts})))
+        found = {MessageKey(row.journey, row.step): row for row in stands}
     settled: list[Settled] = []
     told: list[Receipt] = []
     for each in receipts:
@@ -61,6 +70,7 @@ def take_in(engine: Engine, receipts: Sequence[Receipt], senders: Collection[str
                 no = _no(each)
                 if became.state == "learnt" and no is not None:
                     row = found[each.message]
+                    assert row.destination is not None, "no receipt is of a message that went nowhere"
                     evidence = {"message": str(each.message), "receipt": each.code}
                     to = (row.destination, row.channel, row.sender)
                     put_on_list(engine.host, tx, no, to, evidence, now, at=each.at)
@@ -84,7 +94,7 @@ def follow_list(engine: Engine, to: tuple[str, str, str], provider: str, word: s
         return bool(opt(engine.host, tx, [change], now, data))
 
 
-def _is_of(receipt: Receipt, row: Any) -> bool:
+def _is_of(receipt: Receipt, row: _Stand) -> bool:
     if receipt.provider_id is not None and row.provider_id not in (None, receipt.provider_id):
         return False
     to = row.destination

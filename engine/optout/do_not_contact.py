@@ -122,9 +122,10 @@ class DoNotContactList:
         What is put on the list again is kept in the history either way: whoever asks twice has asked twice. Taking off
         what is not on it is no act. An entry of an erased contact is taken off by its address, too.
         """
-        asked = {each.entry.destination for each in changes}
-        mine = {to: [to, *self.keyring.erased(to)] for to in asked}
-        names = [name for each in mine.values() for name in each]
+        names = {each.entry.destination for each in changes}
+        off = {each.entry.destination for each in changes if not each.adds}
+        mine = {to: [to, *self.keyring.erased(to)] for to in off}
+        names.update(name for each in mine.values() for name in each)
         there = {Entry(*row[:4]) for row in _blocks.rows(tx, as_list(names))}
         before = frozenset(there)
         kept: dict[Entry, Change] = {}

@@ -71,6 +71,9 @@ def outcome(awaits: Sequence[Await], messages: Iterable[Message], visit: Visit) 
     """The outcome of an awaited message, where it has one already."""
     for message in messages:
         name = STATE_OUTCOME.get(message.state)
-        if name is not None and any(each.event == name and each.step == message.step for each in awaits):
-            return Event(name, visit.now)
+        if name is None:
+            continue
+        for each in awaits:
+            if each.event == name and each.step == message.step:
+                return Event(name, visit.now)
     return None

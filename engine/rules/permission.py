@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import Covers, Instant, Purpose, QuietHours
@@ -24,8 +24,7 @@ ANY_SENDER = ""
 _UTC = ZoneInfo("UTC")
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """An entry of the Do Not Contact list, as the check sees it.
 
     `channel` is a channel or `all`; `sender` is empty for any sender; `source` and `since` are for
@@ -49,8 +48,7 @@ class Limit:
     when_limited: Literal["hold", "skip"] = "hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A message that wants to go out. `destination` is the normalised address, None where the contact has none;
     `country` the contact's, as two capital letters, where it is known."""
 
@@ -62,8 +60,7 @@ class Request:
     country: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What is known of a message's destination and contact when the question is asked.
 
     `blocks` are the entries for the destination; `sent_at` the moments of the contact's recent marketing messages,

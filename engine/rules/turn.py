@@ -166,29 +166,33 @@ class _Turn:
 
     def _fire(self, until: Instant) -> None:
         """Fire what is due, the earliest first."""
-        while True:
-            due = [
-                (each.journey.due_at, id)
-                for id, each in self._running.items()
-                if each.journey.due_at is not None and each.journey.due_at <= until and self._may_move(each)
-            ]
-            if not due:
-                return
-            _, id = min(due)
+        while (id := self._due(until)) is not None:
             running = self._running[id]
-            self._move(running, None, None)
+            self._move(running, self._stand(running), None, None)
             self._mark(id, self._known)
             self._settle(id)
+
+    def _due(self, until: Instant) -> int | None:
+        """The journey that was due longest ago, the eldest of them; None where none is."""
+        first: tuple[Instant, int] | None = None
+        for id, each in self._running.items():
+            due_at = each.journey.due_at
+            if due_at is None or due_at > until or not self._may_move(each):
+                continue
+            if first is None or (due_at, id) < first:
+                first = due_at, id
+        return None if first is None else first[1]
 
     def _offer(self, id: int, event: Event) -> None:
         running = self._running.get(id)
         if running is None or not self._may_move(running) or event.id in self._used:
             return
-        visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
-        awaits = self._awaits(running, visit)
-        if any(answers(each, event, visit, running.journey.since) for each in awaits):
-            self._consume(running, event)
-            self._settle(id)
+        visit = self._stand(running)
+        for each in self._awaits(running, visit):
+            if answers(each, event, visit, running.journey.since):
+                self._consume(running, visit, event)
+                self._settle(id)
+                return
 
     def _outcome(self, said: Outcome) -> None:
         running = self._running.get(said.key.journey)
@@ -197,19 +201,19 @@ class _Turn:
         newest = running.messages.get(said.element)
         if newest is None or newest.step <= said.message.step:
             messages = {**running.messages, said.element: said.message}
-            self._running[said.key.journey] = running._replace(messages=messages)
+            self._running[said.key.journey] = Running(running.journey, running.flow, messages, running.stands)
         self._settle(said.key.journey, said.why)
 
     def _settle(self, id: int, why: str | None = None) -> None:
         """Let a journey move on what is already known: outcomes of its messages, events of the log."""
         while (running := self._running.get(id)) is not None and self._may_move(running):
-            visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+            visit = self._stand(running)
             awaits = self._awaits(running, visit)
             if not awaits:
                 return
             said = outcome(awaits, running.messages.values(), visit)
             if said is not None:
-                self._move(running, said, why)
+                self._move(running, visit, said, why)
                 why = None
                 continue
             if not asks_log(awaits) or not self._past_counts(running):
@@ -220,7 +224,10 @@ class _Turn:
             event = first_answer(awaits, self._log, self._used, visit, running.journey.since, self._known, due_at)
             if event is None:
                 return
-            self._consume(running, event)
+            self._consume(running, visit, event)
+
+    def _stand(self, running: Running) -> Visit:
+        return visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
 
     def _past_counts(self, running: Running) -> bool:
         """Whether the log may hold an answer: not for own events where nothing was learnt since."""
@@ -234,8 +241,8 @@ class _Turn:
             self._take_out(running.journey, FAILED, str(error))
             return ()
 
-    def _consume(self, running: Running, event: Event) -> None:
-        self._move(running, event, None)
+    def _consume(self, running: Running, visit: Visit, event: Event) -> None:
+        self._move(running, visit, event, None)
         if event.message is not None and event.id:
             self._used.add(event.id)
             self.delta.used.append(event.id)
@@ -243,14 +250,14 @@ class _Turn:
 
     # --- moving one journey
 
-    def _move(self, running: Running, event: Event | None, why: str | None) -> None:
+    def _move(self, running: Running, visit: Visit, event: Event | None, why: str | None) -> None:
         journey = running.journey
         moves = self._moves[journey.id] = self._moves.get(journey.id, 0) + 1
         if moves > MOST_MOVES:
             self._take_out(journey, FAILED, f"moved {MOST_MOVES} times at once without coming to rest")
             return
         try:
-            step = advance(running.flow, journey, self._contact, running.messages, event, self._now, why)
+            step = advance(running.flow, journey, visit, event, why)
         except ElementError as error:
             self._take_out(journey, FAILED, str(error))
             return
@@ -295,7 +302,7 @@ class _Turn:
         if journey.element is not None:
             exit = {STOPPED: "(stopped)", REMOVED: "(taken out)", FAILED: "(failed)"}[state]
             self.delta.visits.append(
-                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, 0, why)
+                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, None, why)
             )
         self.delta.withdrawn.append(journey.id)
         self._running.pop(journey.id, None)
@@ -311,7 +318,7 @@ class _Turn:
             for rule in rules:
                 if rule.event != event.name:
                     continue
-                visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+                visit = self._stand(running)
                 if rule.where is None or visit.holds(rule.where, event):
                     if rule.goal:
                         self.delta.goals.append((running.journey, event.name))
@@ -324,7 +331,7 @@ class _Turn:
             for rule in (live.flow if live else running.flow).stop_when:
                 if rule.when is None:
                     continue
-                visit = visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
+                visit = self._stand(running)
                 if visit.holds(rule.when):
                     if rule.goal:
                         self.delta.goals.append((running.journey, "stop_when"))

@@ -27,7 +27,6 @@ STOOD_STILL = JOURNEY_COLUMNS.index(JOURNEY.c.stood_still)
 
 _contacts = Query(select(*CONTACT_COLUMNS).where(among(CONTACT.c.id, bindparam("numbers"))), "numbers")
 _contacts_by_key = Query(select(*CONTACT_COLUMNS).where(among(CONTACT.c.key, bindparam("keys"))), "keys")
-_journeys = Query(select(*JOURNEY_COLUMNS).where(among(JOURNEY.c.id, bindparam("ids"))), "ids")
 _active = Query(
     select(*JOURNEY_COLUMNS).where(among(JOURNEY.c.contact, bindparam("numbers")), JOURNEY.c.state == ACTIVE), "numbers"
 )
@@ -112,11 +111,6 @@ def contacts_by_key(tx: Connection, keys: Iterable[str]) -> dict[str, Contact]:
     """Contacts by their own id; those that do not exist are left out."""
     found = (read_contact(row) for row in _contacts_by_key.rows(tx, as_list(keys)))
     return {contact.key: contact for contact in found}
-
-
-def journeys(tx: Connection, ids: Iterable[int]) -> Sequence[Any]:
-    """Rows of journeys, with `JOURNEY_COLUMNS`."""
-    return _journeys.rows(tx, as_list(ids))
 
 
 def active_journeys(tx: Connection, numbers: Sequence[int]) -> Sequence[Any]:

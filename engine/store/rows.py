@@ -10,6 +10,7 @@ from tactful.elements.contract import NOTHING, Contact, Event, MessageKey
 from tactful.engine.interpreter import Journey
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_parse = json.JSONDecoder().raw_decode  # without the look for white space around, which we did not write
 
 
 def to_json(value: Any) -> str:
@@ -24,13 +25,18 @@ def entry_text(entry: Event) -> str:
 
 def read_entry(text: str) -> Event:
     """The other way."""
-    name, at, id, *data = json.loads(text)
+    (name, at, id, *data), _ = _parse(text)
     return Event(name, at, data[0] if data else NOTHING, id=id)
 
 
 def values_text(values: Mapping[str, Any]) -> str | None:
     """A journey's values; None for none."""
     return _dump(dict(values)) if values else None
+
+
+def read_values(text: str | None) -> Mapping[str, Any]:
+    """The other way."""
+    return _parse(text)[0] if text else NOTHING
 
 
 def new_journey(journey: Journey, flow: int) -> tuple[Any, ...]:
@@ -52,10 +58,9 @@ def moved_journey(journey: Journey) -> tuple[Any, ...]:
 
 def read_journey(row: Any, flow: str) -> Journey:
     """A row of `journey` (columns as in `reading.JOURNEY_COLUMNS`). `flow` is the flow's id."""
-    values = row[13]
     return Journey(
         row[0], flow, row[3], row[1], row[4], read_entry(row[12]), row[8], row[11], row[5], row[6], row[7], row[9],
-        row[10], json.loads(values) if values else NOTHING, row[14], row[15],
+        row[10], read_values(row[13]), row[14], row[15],
     )  # fmt: skip
 
 
@@ -63,7 +68,7 @@ def read_event(row: Any) -> Event:
     """A row of `event`: id, contact, name, at, data, message_journey, message_step."""
     id, _, name, at, data, journey, step = row
     message = None if journey is None else MessageKey(journey, step)
-    return Event(name, at, json.loads(data) if data else NOTHING, message, id)
+    return Event(name, at, _parse(data)[0] if data else NOTHING, message, id)
 
 
 def read_contact(row: Any) -> Contact:
@@ -72,8 +77,8 @@ def read_contact(row: Any) -> Contact:
     return Contact(
         number,
         key,
-        json.loads(attributes) if attributes != "{}" else NOTHING,
-        frozenset(json.loads(tags)) if tags != "[]" else frozenset(),
+        _parse(attributes)[0] if attributes != "{}" else NOTHING,
+        frozenset(_parse(tags)[0]) if tags != "[]" else frozenset(),
         email,
         phone,
         zone,

@@ -127,16 +127,22 @@ class Query:
     """A select, compiled once and run through the driver. `names` are the values it wants, in the order `rows`
     takes them; `postgresql` is another way to say it, where the first is SQLite's own."""
 
-    def __init__(self, statement: Select[Any], *names: str, postgresql: Select[Any] | None = None) -> None:
+    def __init__(
+        self, statement: Select[*tuple[Any, ...]], *names: str, postgresql: Select[*tuple[Any, ...]] | None = None
+    ) -> None:
         self._statements = {"sqlite": statement, "postgresql": statement if postgresql is None else postgresql}
         self._names = names
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}  # by the kind of database
 
     def rows(self, connection: Connection, *values: Any) -> Sequence[Any]:
-        """All rows; read them by position."""
+        """All rows, as the driver's plain tuples: SQLAlchemy's rows take time to make, and more to read by name."""
         sql, wanted, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
         bound = {**fixed, **dict(zip(self._names, values, strict=True))}
-        return connection.exec_driver_sql(sql, tuple(bound[name] for name in wanted)).all()
+        result = connection.exec_driver_sql(sql, tuple(bound[name] for name in wanted))
+        assert result.cursor is not None, "a select has rows"
+        rows: Sequence[Any] = result.cursor.fetchall()
+        result.close()
+        return rows
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         compiled = self._statements[dialect.name].compile(dialect=dialect, compile_kwargs={"render_postcompile": True})

@@ -15,7 +15,7 @@ from tactful.elements.contract import (
     SendMessage,
     Settings,
 )
-from tactful.engine.interpreter import Caused, Journey, zone_of
+from tactful.engine.interpreter import Caused, Journey, Visited, zone_of
 from tactful.engine.optout.do_not_contact import Change, Entry, resolve
 from tactful.engine.rules.situation import Delta
 from tactful.engine.rules.turn import sender_of
@@ -43,7 +43,7 @@ class Writer:
         self._now = now
         self._begun: list[tuple[Any, ...]] = []
         self._moved: list[tuple[Any, ...]] = []
-        self._visits: list[tuple[Any, ...]] = []
+        self._visits: list[Visited] = []
         self._messages: list[tuple[Any, ...]] = []
         self._withdrawn: list[tuple[int]] = []
         self._used: list[tuple[int]] = []
@@ -62,23 +62,26 @@ class Writer:
                 self._begun.append(rows.new_journey(journey, self._number[journey.flow]))
             else:
                 self._moved.append(rows.moved_journey(journey))
-        self._visits.extend(
-            (v.journey, v.step, v.element, v.exit, v.arrived_at, v.left_at, v.event or None, v.why)
-            for v in delta.visits
-        )
+        self._visits += delta.visits
         now_is = delta.contact or contact
+        # Loops, for most of these are empty, and a generator is dear to make for nothing.
         for journey, caused in delta.deeds:
             self._queue(now_is, journey, caused)
         for journey, caused in delta.facts:
             self._change_list(now_is, journey, caused)
-        self._goals.extend((j.id, name, self._number[j.flow], self._now) for j, name in delta.goals)
-        self._withdrawn.extend((id,) for id in delta.withdrawn)
-        self._used.extend((id,) for id in delta.used)
+        for journey, name in delta.goals:
+            self._goals.append((journey.id, name, self._number[journey.flow], self._now))
+        for id in delta.withdrawn:
+            self._withdrawn.append((id,))
+        for id in delta.used:
+            self._used.append((id,))
         if delta.contact is not None:
             attributes, tags = rows.to_json(dict(now_is.attributes)), rows.to_json(sorted(now_is.tags))
             self._contacts.append((attributes, tags, self._now, contact.number))
-        self._joined.extend((contact.number, self._number[flow]) for flow in delta.joined)
-        self._parted.extend((contact.number, self._number[flow]) for flow in delta.parted)
+        for flow in delta.joined:
+            self._joined.append((contact.number, self._number[flow]))
+        for flow in delta.parted:
+            self._parted.append((contact.number, self._number[flow]))
 
     def _queue(self, contact: Contact, journey: Journey, caused: Caused) -> None:
         message = caused.effect

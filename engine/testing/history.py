@@ -66,7 +66,7 @@ def visits(tx: Connection, journey: int) -> list[Visited]:
     """The elements a journey left, in their order."""
     found = tx.execute(_VISITS.where(VISIT.c.journey == journey))
     return [
-        Visited(journey, step, element, exit, arrived_at, left_at, event or 0, why)
+        Visited(journey, step, element, exit, arrived_at, left_at, event, why)
         for journey, step, element, exit, arrived_at, left_at, event, why in found
     ]
 

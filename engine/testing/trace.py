@@ -87,7 +87,7 @@ def _lines(world: World, journey: Journey, zone: ZoneInfo) -> Iterator[_Line]:
             yield line(became.at, f"message of {became.message.element}: {told(became.message, zone)}")
         if step in visits:
             visit = visits[step]
-            after = max(after, visit.event)
+            after = max(after, visit.event or 0)
             yield line(visit.left_at, f"{visit.element} -> {visit.exit}" + (f" ({visit.why})" if visit.why else ""))
     after = sys.maxsize
     yield line(world.clock.now() if journey.ended_at is None else journey.ended_at, stand(journey, zone))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -78,7 +77,7 @@ def limit(messages: int, per: str, when_limited: str = "hold") -> Limit:
     ],
 )
 def test_which_entries_stop_which_messages(entry: Block, purpose: Purpose, stops: bool) -> None:
-    request = replace(ASK, purpose=purpose)
+    request = ASK._replace(purpose=purpose)
     assert (covering(request, [entry]) is entry) == stops
     verdict = permission(request, Known([entry]), NO_POLICY, None, NOON, UTC_ZONE)
     assert verdict == (Suppress("on the Do Not Contact list (a person)") if stops else Send())
@@ -261,7 +260,7 @@ def test_a_limit_holds_or_skips_marketing_and_nothing_else() -> None:
     assert held == Hold(NOON + 23 * HOUR, "limit reached: 1 in 1 day")
     skipped = permission(ASK, Known((), sent), Policy([limit(1, "1 day", "skip")]), None, NOON, UTC_ZONE)
     assert skipped == Suppress("limit reached: 1 in 1 day")
-    bill = replace(ASK, purpose="transactional")
+    bill = ASK._replace(purpose="transactional")
     assert permission(bill, Known((), sent), Policy([limit(1, "1 day", "skip")]), None, NOON, UTC_ZONE) == Send()
 
 
@@ -276,7 +275,7 @@ def test_a_day_of_a_limit_is_a_calendar_day() -> None:
 
 def test_what_expires_while_it_is_held_is_asked_for_at_that_moment() -> None:
     ten = moment("2026-03-02 22:00+00:00")
-    request = replace(ASK, expires_at=ten + HOUR)
+    request = ASK._replace(expires_at=ten + HOUR)
     assert permission(request, Known(), NO_POLICY, NIGHT, ten, UTC_ZONE) == Hold(ten + HOUR, "quiet hours in UTC")
     assert permission(request, Known(), NO_POLICY, NIGHT, ten + HOUR, UTC_ZONE) == Expire(
         "held longer than it was valid for"

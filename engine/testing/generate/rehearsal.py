@@ -159,7 +159,8 @@ class _Stand:
         return max(self.messages, key=lambda id: self.messages[id].step)
 
     def _advance(self, event: Event | None, contact: Contact, now: int) -> Step:
-        return advance(self.flow, self.journey, contact, self.messages, event, now)
+        visit = visit_of(self.flow, self.journey, contact, self.messages, now)
+        return advance(self.flow, self.journey, visit, event)
 
     def _follow(self, step: Step) -> bool:
         """Take a step over; whether it kept to the plan, and no rule took the journey out."""
