@@ -41,7 +41,8 @@ log = structlog.get_logger()
 
 
 class Daemon:
-    """A project's engine, running. `run` returns when it was asked to stop."""
+    """A project's engine, running. `run` returns when it was asked to stop; `pulse` beats as long as its work goes
+    on."""
 
     def __init__(self, project: Project, engine: Engine, clock: Clock) -> None:
         self._project = project
@@ -51,9 +52,9 @@ class Daemon:
         self._files = FlowFiles(project, engine.host.catalogue)
         self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
         self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker)
-        self._alarm = Alarm(
-            Runner(engine, clock, self._delivery.wake, inbox_of(engine, project)).work, clock, self._failed
-        )
+        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project))
+        self.pulse = runner.pulse
+        self._alarm = Alarm(runner.work, clock, self._failed)
 
     def stop(self) -> None:
         """Ask it to stop. May be called from a signal handler or another thread."""

@@ -36,7 +36,8 @@ from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list
+from tactful.engine.store.statements import JOURNEY, MESSAGE, UNSETTLED, Query, among, as_list
+from tactful.engine.store.tally import Observer, tally_of
 from tactful.engine.switches import halted
 from tactful.engine.workers import NOBODY, bury, may_work
 
@@ -133,6 +134,11 @@ class Outbox:
         self._host = host
         self.policy = policy
 
+    @property
+    def observer(self) -> Observer:
+        """Who is told of what is done."""
+        return self._host.store.observer
+
     def take(self, sender: str, now: Instant, most: int, worker: int = NOBODY, *, alone: bool = False) -> Took:
         """Take up to `most` messages of a sender that are due and may go. Those that may not are held,
         suppressed or expired in the same transaction, and their journeys moved on. Where any moved on, nothing is
@@ -189,12 +195,15 @@ class Outbox:
         """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
+        became = tally_of(tx).messages
         for row, verdict in said:
             if isinstance(verdict, Hold):
+                became[row.sender, HELD] += 1
                 changes.append((HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step))
                 continue
             assert isinstance(verdict, Suppress | Expire), "what may go is not refused"
             state, why = (SUPPRESSED if isinstance(verdict, Suppress) else EXPIRED), verdict.why
+            became[row.sender, state] += 1
             changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step))
             key = MessageKey(row.journey, row.step)
             stimuli[row.contact].append(Outcome(key, row.element, Message(row.step, state, None), why))
@@ -221,6 +230,7 @@ class Outbox:
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         noes: list[tuple[Settled, Any]] = []
+        became = tally_of(tx).messages
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
@@ -232,6 +242,7 @@ class Outbox:
                     changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
                 continue
             state, due_at, why = _became(each, row, now)
+            became[row.sender, state] += 1
             sent_at = now if state == SENT else None
             changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
             if state in (SENT, FAILED, SUPPRESSED):
@@ -257,7 +268,7 @@ class Outbox:
                 (MessageKey(journey, step), sender)
                 for journey, step, sender, worker in tx.execute(
                     select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker)
-                    .where(MESSAGE.c.state == SENDING)
+                    .where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING)
                 )
                 if worker not in alive
             ]  # fmt: skip

@@ -8,6 +8,7 @@ from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.optout.inbox import Inbox
+from tactful.engine.pulse import Pulse
 
 
 class Runner:
@@ -21,14 +22,24 @@ class Runner:
         self._clock = clock
         self._moved = moved
         self._inbox = inbox
+        self.pulse = Pulse()
 
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
-        host, lifecycle = self._engine.host, self._engine.lifecycle
-        while host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue():
+        while self._next_piece():
             self._moved()
-        return self.next_due()
+        due_at = self.next_due()
+        self.pulse.worked_at = self._clock.monotonic()
+        return due_at
+
+    def _next_piece(self) -> bool:
+        """Do the next piece of what is due or under way; whether there was any."""
+        host, lifecycle = self._engine.host, self._engine.lifecycle
+        self.pulse.tried_at = self._clock.monotonic()
+        did = host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue()
+        self.pulse.worked_at = self._clock.monotonic()
+        return bool(did)
 
     def _read_overdue(self) -> int:
         return 0 if self._inbox is None else self._inbox.settle_overdue(self._clock.now())

@@ -46,10 +46,12 @@ class PostgresStore(Store):
     @contextmanager
     def write(self) -> Iterator[Connection]:
         with (
+            self._observed() as tally,
             self._in_words(),
-            self.engine.connect().execution_options(writes=True) as connection,
+            self.engine.connect().execution_options(writes=True, tally=tally) as connection,
             connection.begin(),
         ):
+            self.observer.began(tally)
             yield connection
             # Only one that wrote has a number.
             say = f"SELECT pg_notify('{_CHANNEL}', %s) WHERE pg_current_xact_id_if_assigned() IS NOT NULL"

@@ -63,11 +63,13 @@ class SqliteStore(Store):
     @contextmanager
     def write(self) -> Iterator[Connection]:
         with (
+            self._observed() as tally,
             self._turn,
             self._in_words(),
-            self.engine.connect().execution_options(writes=True) as connection,
+            self.engine.connect().execution_options(writes=True, tally=tally) as connection,
             connection.begin(),
         ):
+            self.observer.began(tally)
             yield connection
 
     @contextmanager
