@@ -22,6 +22,7 @@ from tactful.engine.compose import Engine
 from tactful.engine.delivery import Delivery
 from tactful.engine.flow_files import FlowFiles
 from tactful.engine.flowbook import LIVE, PAUSED
+from tactful.engine.history import Pruning
 from tactful.engine.optout.inbox import inbox_of
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
@@ -52,7 +53,8 @@ class Daemon:
         self._files = FlowFiles(project, engine.host.catalogue)
         self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
         self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker)
-        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project))
+        pruning = None if project.keep_journeys is None else Pruning(engine, project.keep_journeys)
+        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), pruning)
         self.pulse = runner.pulse
         self._alarm = Alarm(runner.work, clock, self._failed)
 

@@ -6,10 +6,12 @@ to `open_engine` as observer, and asks `metrics_text`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from threading import Lock
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -24,36 +26,20 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Metrics(Observer):
+class Metrics(Observer, Collector):
     """Counts what this process does, in a registry of its own (or one that is handed in)."""
 
     def __init__(self, clock: Clock, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         self._clock = clock
-        mine = self.registry
-        ProcessCollector(registry=mine)
-        self._turns = Counter("tactful_turns", "Contacts whose turn was taken.", registry=mine)
-        self._visits = Counter("tactful_visits", "Elements that journeys left.", registry=mine)
-        self._events = Counter("tactful_events", "Events learnt.", registry=mine)
-        self._messages = Counter(
-            "tactful_messages", "Messages that came to a state, by sender.", ["sender", "state"], registry=mine
-        )
-        self._opt_outs = Counter(
-            "tactful_opt_outs", "Entries put on the Do Not Contact list, by what put them there.", ["source"],
-            registry=mine,
-        )  # fmt: skip
-        self._failures = Counter(
-            "tactful_provider_errors", "Messages a provider did not take, by sender and how.", ["sender", "how"],
-            registry=mine,
-        )  # fmt: skip
-        self._waits = Histogram(
-            "tactful_transaction_wait_seconds", "How long write transactions waited for their turn.",
-            buckets=_SECONDS, registry=mine,
-        )  # fmt: skip
-        self._lasted = Histogram(
-            "tactful_transaction_seconds", "How long write transactions took once it was their turn.",
-            buckets=_SECONDS, registry=mine,
-        )  # fmt: skip
+        self._lock = Lock()
+        self._done = Tally()
+        self._failures: Counter[tuple[str, str]] = Counter()
+        self._waits = _seconds("transaction_wait_seconds", "How long write transactions waited for their turn.")
+        self._lasted = _seconds("transaction_seconds", "How long write transactions took once it was their turn.")
+        for each in (self, self._waits, self._lasted):
+            self.registry.register(each)
+        ProcessCollector(registry=self.registry)
 
     def asked(self) -> Tally:
         return Tally(asked_at=self._clock.monotonic())
@@ -64,18 +50,27 @@ class Metrics(Observer):
     def committed(self, tally: Tally) -> None:
         self._waits.observe(tally.began_at - tally.asked_at)
         self._lasted.observe(self._clock.monotonic() - tally.began_at)
-        for counter, number in (
-            (self._turns, tally.turns), (self._visits, tally.visits), (self._events, tally.events)
-        ):  # fmt: skip
-            if number:
-                counter.inc(number)
-        for (sender, state), number in tally.messages.items():
-            self._messages.labels(sender, state).inc(number)
-        for source, number in tally.opt_outs.items():
-            self._opt_outs.labels(source).inc(number)
+        with self._lock:
+            self._done.add(tally)
 
     def provider_failed(self, sender: str, how: str) -> None:
-        self._failures.labels(sender, how).inc()
+        with self._lock:
+            self._failures[sender, how] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """What was done since this process began."""
+        with self._lock:
+            done, messages, opt_outs = self._done, dict(self._done.messages), dict(self._done.opt_outs)
+            turns, visits, events, failures = done.turns, done.visits, done.events, dict(self._failures)
+        yield CounterMetricFamily("tactful_turns", "Contacts whose turn was taken.", turns)
+        yield CounterMetricFamily("tactful_visits", "Elements that journeys left.", visits)
+        yield CounterMetricFamily("tactful_events", "Events learnt.", events)
+        yield _counted("messages", "Messages that came to a state, by sender.", ("sender", "state"), messages.items())
+        yield _counted(
+            "opt_outs", "Entries put on the Do Not Contact list, by what put them there.", ("source",),
+            (((source,), number) for source, number in opt_outs.items()),
+        )  # fmt: skip
+        yield _counted("provider_errors", "Messages a provider did not take.", ("sender", "how"), failures.items())
 
 
 def metrics_text(engine: Engine, clock: Clock, metrics: Metrics | None = None) -> bytes:
@@ -118,6 +113,17 @@ class _Standing(Collector):
         yield _gauge("halted", "1 while all sending is stopped.", int(now.halted))
         if now.bytes is not None:
             yield _gauge("database_bytes", "What the database takes on the disk.", now.bytes)
+
+
+def _seconds(name: str, about: str) -> Histogram:
+    return Histogram(f"tactful_{name}", about, buckets=_SECONDS, registry=None)
+
+
+def _counted(name: str, about: str, labels: tuple[str, ...], counts: Iterable[tuple[tuple[str, ...], int]]) -> Metric:
+    family = CounterMetricFamily(f"tactful_{name}", about, labels=labels)
+    for values, number in counts:
+        family.add_metric(values, number)
+    return family
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

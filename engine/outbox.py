@@ -195,18 +195,19 @@ class Outbox:
         """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
-        became = tally_of(tx).messages
+        became: list[tuple[str, str]] = []
         for row, verdict in said:
             if isinstance(verdict, Hold):
-                became[row.sender, HELD] += 1
+                became.append((row.sender, HELD))
                 changes.append((HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step))
                 continue
             assert isinstance(verdict, Suppress | Expire), "what may go is not refused"
             state, why = (SUPPRESSED if isinstance(verdict, Suppress) else EXPIRED), verdict.why
-            became[row.sender, state] += 1
+            became.append((row.sender, state))
             changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step))
             key = MessageKey(row.journey, row.step)
             stimuli[row.contact].append(Outcome(key, row.element, Message(row.step, state, None), why))
+        tally_of(tx).messages.update(became)
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
         return bool(stimuli)
@@ -230,7 +231,7 @@ class Outbox:
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         noes: list[tuple[Settled, Any]] = []
-        became = tally_of(tx).messages
+        became: list[tuple[str, str]] = []
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
@@ -242,12 +243,13 @@ class Outbox:
                     changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
                 continue
             state, due_at, why = _became(each, row, now)
-            became[row.sender, state] += 1
+            became.append((row.sender, state))
             sent_at = now if state == SENT else None
             changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
             if state in (SENT, FAILED, SUPPRESSED):
                 message = Message(row.step, state, sent_at)
                 stimuli[row.contact].append(Outcome(each.key, row.element, message, each.why))
+        tally_of(tx).messages.update(became)
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
         # Last, so that the journey leaves by the exit of its own send before anybody learns of the opt-out.

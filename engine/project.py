@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from tactful.elements.options.duration import Duration
 from tactful.engine.optout.countries import country, rules_of
 from tactful.engine.project_options import KeywordRule, OptOut, PackRule
 from tactful.engine.rules.permission import Limit, Policy
@@ -43,6 +44,7 @@ class Project(BaseModel):
     transactional: frozenset[str] = frozenset()
     require_consent: frozenset[str] = frozenset()
     countries: tuple[str, ...] = ()
+    keep_journeys: Duration | None = None
     opt_out: OptOut = OptOut()
     secret: Secret | None = None
     region: str | None = None

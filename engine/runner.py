@@ -7,21 +7,28 @@ from collections.abc import Callable
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
+from tactful.engine.history import Pruning
 from tactful.engine.optout.inbox import Inbox
 from tactful.engine.pulse import Pulse
 
 
 class Runner:
     """Does all there is to do on an engine, and in its inbox. `moved` is called whenever messages may have been
-    queued."""
+    queued. With `pruning`, a little of what is old is let go of whenever nothing is due."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, moved: Callable[[], None] = lambda: None, inbox: Inbox | None = None
+        self,
+        engine: Engine,
+        clock: Clock,
+        moved: Callable[[], None] = lambda: None,
+        inbox: Inbox | None = None,
+        pruning: Pruning | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._moved = moved
         self._inbox = inbox
+        self._pruning = pruning
         self.pulse = Pulse()
 
     def work(self) -> Instant | None:
@@ -29,6 +36,8 @@ class Runner:
         is due, None where nothing is."""
         while self._next_piece():
             self._moved()
+        if self._pruning is not None:
+            self._pruning.go_on(self._clock.now())
         due_at = self.next_due()
         self.pulse.worked_at = self._clock.monotonic()
         return due_at
@@ -49,4 +58,6 @@ class Runner:
         due = [self._engine.host.next_due(), self._engine.lifecycle.next_due(self._clock.now())]
         if self._inbox is not None:
             due.append(self._inbox.next_due())
+        if self._pruning is not None:
+            due.append(self._pruning.next_due())
         return min((each for each in due if each is not None), default=None)

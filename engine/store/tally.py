@@ -29,6 +29,16 @@ class Tally:
     asked_at: float = 0.0
     began_at: float = 0.0
 
+    def add(self, other: Tally) -> None:
+        """Count what another one counted, too."""
+        self.turns += other.turns
+        self.visits += other.visits
+        self.events += other.events
+        for pair, number in other.messages.items():
+            self.messages[pair] = self.messages.get(pair, 0) + number
+        for kind, number in other.opt_outs.items():
+            self.opt_outs[kind] = self.opt_outs.get(kind, 0) + number
+
 
 class Observer:
     """Is told what was done, by any thread. This one does not listen."""
