@@ -142,7 +142,10 @@ class Lane:
                 failed.append(Settled(each.key, FAILED, str(error)))
                 continue
             except Exception as error:  # anybody's element or template; its trouble is this message's alone
-                log.exception("a message could not be rendered", message=str(each.key), flow=each.flow)
+                log.exception(
+                    "a message could not be rendered", message=str(each.key), journey=each.key.journey, flow=each.flow,
+                    contact=each.contact.number,
+                )  # fmt: skip
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
             attempt = attempt_id(each.key, each.sender, each.entry.at, each.tries - each.unknowns)

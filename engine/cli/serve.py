@@ -120,17 +120,18 @@ def _log_to_stderr(clock: Clock) -> None:
     import structlog
 
     from tactful.engine.instants import iso
+    from tactful.engine.log import without_values
 
     def at(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"at": iso(clock.now() // 1000 * 1000 if terminal else clock.now()), **event}
 
     terminal = sys.stderr.isatty()
-    shared: list[Any] = [structlog.stdlib.add_log_level, at]
+    shared: list[Any] = [structlog.stdlib.add_log_level, at, without_values]
     if terminal:
         pretty = structlog.dev.ConsoleRenderer(timestamp_key="at", pad_event_to=24)
         last: list[Any] = [pretty]
     else:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        last = [structlog.processors.JSONRenderer(ensure_ascii=False)]
     structlog.configure(
         processors=[*shared, *last],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),

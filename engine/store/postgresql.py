@@ -32,7 +32,9 @@ class PostgresStore(Store):
         super().__init__(parsed.render_as_string(hide_password=True), self._engine(parsed))
 
     def _engine(self, url: Any) -> Engine:
-        engine = create_engine(url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8)
+        engine = create_engine(
+            url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8, hide_parameters=True
+        )
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:

@@ -42,7 +42,9 @@ class SqliteStore(Store):
         if self.in_memory:
             engine = _engine_in_memory()
         else:
-            engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args)
+            engine = create_engine(
+                url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args, hide_parameters=True
+            )
 
         @event.listens_for(engine, "connect")
         def _settings(connection: Any, _record: object) -> None:
