@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, literal_column, null, select, update
 
 from tactful.elements.contract import Event, Instant
 from tactful.elements.options.duration import HOUR, Duration
@@ -43,8 +43,8 @@ OPEN = ("queued", "held", "sending", "unknown")
 PAGE = 200
 """Journeys pruned in one go: others wait no longer than that takes."""
 
-LOOK = 2_000
-"""Rows looked at in one go, which keeps nobody waiting."""
+LOOK, SPAN = 2_000, 100_000
+"""Rows looked at in one go, which keeps nobody waiting; and ids passed over, where there is little to look at."""
 
 PAUSE_MS = 100
 """Between two goes, so that it never takes more than a part of the machine."""
@@ -96,44 +96,52 @@ def prune(engine: Engine, before: Instant) -> Iterator[int]:
 
 _ROWS = select(*(
     JOURNEY.c[name] for name in (
-        "id", "contact", "flow", "entry_number", "state", "step", "entered_at", "ended_at", "stood_still", "entry",
+        "id", "contact", "flow", "entry_number", "state", "entered_at", "ended_at", "stood_still", "entry",
     )
 ))  # fmt: skip
+_FULL = _ROWS.where(JOURNEY.c.step != literal_column(str(PRUNED)))
+_STRIP = (
+    update(JOURNEY)
+    .where(JOURNEY.c.id == bindparam("of"))
+    .values(entry=bindparam("entry"), journey_values=null(), why=null(), step=literal_column(str(PRUNED)))
+)
 
 
 def _journeys(store: Store, before: Instant) -> Iterator[int]:
     behind = 0
     while True:
         with store.read() as tx:
-            page = list(tx.execute(_ROWS.where(JOURNEY.c.id > behind).order_by(JOURNEY.c.id).limit(LOOK)))
+            span = (JOURNEY.c.id > behind, JOURNEY.c.id <= behind + SPAN)
+            page = list(tx.execute(_FULL.where(*span).order_by(JOURNEY.c.id).limit(LOOK)))
             ripe = [each.id for each in _ripe(tx, page, before)]
+            newest = reading.newest(tx, JOURNEY.c.id)
         for start in range(0, len(ripe), PAGE):
             with store.write() as tx, store.overwriting(tx):
                 # Looked at once more, under the lock: another daemon prunes, too.
-                some = list(tx.execute(_ROWS.where(one_of(JOURNEY.c.id, ripe[start : start + PAGE]))))
+                some = list(tx.execute(_FULL.where(one_of(JOURNEY.c.id, ripe[start : start + PAGE]))))
                 gone = _let_go(tx, _ripe(tx, some, before))
             yield gone
         # Ids follow the times of entry, so what comes after is younger still.
-        if not page or page[-1].entered_at >= before:
+        if page and page[-1].entered_at >= before:
             return
-        behind = page[-1].id
+        behind = page[-1].id if len(page) == LOOK else behind + SPAN
+        if behind >= newest:
+            return
         if not ripe:
             yield 0
 
 
 def _ripe(tx: Connection, page: Sequence[Any], before: Instant) -> list[Any]:
-    """Those of the journeys that ended long enough ago, of which there is more than the bare row that stays."""
+    """Those of the journeys that ended long enough ago, and whose messages have all come to an end."""
     over = [
         each for each in page
         if each.state != ACTIVE and each.ended_at is not None and each.ended_at < before and each.stood_still is None
     ]  # fmt: skip
     if not over:
         return []
-    full = [each.id for each in over if each.step != PRUNED]
-    held = select(MESSAGE.c.journey).where(one_of(MESSAGE.c.journey, full), MESSAGE.c.state.in_(OPEN))
-    undecided = set(tx.scalars(held))
-    last = _last(tx, over)
-    return [each for each in over if each.id not in undecided and (each.step != PRUNED or each.id not in last)]
+    sent = one_of(MESSAGE.c.journey, [each.id for each in over])
+    undecided = set(tx.scalars(select(MESSAGE.c.journey).where(sent, MESSAGE.c.state.in_(OPEN))))
+    return [each for each in over if each.id not in undecided]
 
 
 def _last(tx: Connection, page: Sequence[Any]) -> set[int]:
@@ -151,8 +159,9 @@ def _let_go(tx: Connection, ripe: Sequence[Any]) -> int:
     if not ripe:
         return 0
     ids = [each.id for each in ripe]
-    last = _last(tx, ripe)
-    whole = [each for each in ripe if each.id not in last]
+    bare = _bare_rows(tx, ripe)
+    last = _last(tx, [*ripe, *bare])
+    whole = [each for each in (*ripe, *bare) if each.id not in last]
     past = Counter((each.flow, "journey", each.state) for each in whole)
     flow_of = {each.id: each.flow for each in ripe}
     for kind, of, what in (
@@ -163,15 +172,29 @@ def _let_go(tx: Connection, ripe: Sequence[Any]) -> int:
         for row in tx.execute(select(of.c.journey, *what).where(one_of(of.c.journey, ids))):
             past[flow_of[row[0]], kind, " ".join(row[1:])] += 1
         tx.execute(delete(of).where(one_of(of.c.journey, ids)))
-    for each in ripe:
-        if each.id in last:
-            begun = rows.read_entry(each.entry)
-            bare = rows.entry_text(Event(begun.name, begun.at, id=begun.id))
-            values = {"entry": bare, "journey_values": None, "why": None, "step": PRUNED}
-            tx.execute(update(JOURNEY).where(JOURNEY.c.id == each.id).values(values))
+    stripped = [{"of": each.id, "entry": _bare(each.entry)} for each in ripe if each.id in last]
+    if stripped:
+        tx.execute(_STRIP, stripped)
     tx.execute(delete(JOURNEY).where(one_of(JOURNEY.c.id, [each.id for each in whole])))
     _add_up(tx, past)
     return sum(past.values())
+
+
+def _bare_rows(tx: Connection, ripe: Sequence[Any]) -> list[Any]:
+    """The bare rows that stand already for the contacts and flows of these journeys."""
+    mine = {(each.contact, each.flow) for each in ripe}
+    found = tx.execute(
+        _ROWS.where(
+            one_of(JOURNEY.c.contact, sorted({contact for contact, _ in mine})),
+            JOURNEY.c.step == literal_column(str(PRUNED)),
+        )
+    )
+    return [each for each in found if (each.contact, each.flow) in mine]
+
+
+def _bare(entry: str) -> str:
+    begun = rows.read_entry(entry)
+    return rows.entry_text(Event(begun.name, begun.at, id=begun.id))
 
 
 def _add_up(tx: Connection, counted: Counter[tuple[int, str, str]]) -> None:
