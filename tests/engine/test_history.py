@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from tests.engine.conftest import MONDAY
+from tests.engine.test_kill import CLOCK, Mailbox, Project, mailbox
 from tests.engine.test_random_journeys import ANA, elements
 from tests.random_flows import OWN_EVENTS, flow_texts
 
@@ -29,6 +32,8 @@ from tactful.engine.runner import Runner
 from tactful.engine.store.statements import BLOCK_ACT, EVENT, GOAL, JOURNEY, MESSAGE, VISIT
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
+
+__all__ = ["mailbox"]  # the fixture
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -327,20 +332,51 @@ def test_it_is_done_a_little_at_a_time_and_once_a_day(shop: World) -> None:
     assert runner.work() == due_at, "there is nothing to do before"
 
 
-def project(folder: Path, text: str) -> Any:
+def test_a_daemon_does_it_beside_its_work(tmp_path: Path, mailbox: tuple[Mailbox, int]) -> None:
+    project = Project(tmp_path, mailbox[1], "at_least_once")
+    with (tmp_path / "tactful.yaml").open("a") as file:
+        file.write("keep_journeys: 2 years\n")
+    with World(CLOCK.now() - 3 * 365 * DAY, database=f"sqlite:///{tmp_path / 'rush.db'}") as old:
+        old.publish(ONCE)
+        old.contact("ana@example.com")
+        old.happens("began", "ana@example.com")
+        old.advance(10 * DAY)
+        assert rows_of(old, VISIT) == 3
+    project.begin(3)
+    daemon = project.daemon()
+    try:
+        give_up_at = CLOCK.monotonic() + 60
+        while project.states() != {"done": 4} or left_of_the_first(project):
+            assert CLOCK.monotonic() < give_up_at, project.states()
+            with suppress(subprocess.TimeoutExpired):
+                daemon.wait(timeout=0.1)
+    finally:
+        daemon.terminate()
+        said = daemon.communicate(timeout=60)[1]
+        project.engine.close()
+    assert daemon.returncode == 0, said
+    assert "failed" not in said
+
+
+def left_of_the_first(project: Project) -> int:
+    with project.engine.store.read() as tx:
+        return int(tx.scalar(select(func.count()).where(VISIT.c.journey == 1)) or 0)
+
+
+def read(folder: Path, text: str) -> Any:
     (folder / "tactful.yaml").write_text(text)
     return load_project(folder / "tactful.yaml")
 
 
 def test_a_project_says_how_long(tmp_path: Path) -> None:
-    loaded, problems = project(tmp_path, "keep_journeys: 2 years")
+    loaded, problems = read(tmp_path, "keep_journeys: 2 years")
     assert (loaded.keep_journeys.days, problems) == (731, ())
-    assert project(tmp_path, "keep_journeys: 90 days")[0].keep_journeys.days == 90
-    assert project(tmp_path, "")[0].keep_journeys is None
+    assert read(tmp_path, "keep_journeys: 90 days")[0].keep_journeys.days == 90
+    assert read(tmp_path, "")[0].keep_journeys is None
 
 
 @pytest.mark.parametrize("keep", ["89 days", "1 week", "24 hours"])
 def test_links_must_lead_somewhere_for_a_while(tmp_path: Path, keep: str) -> None:
-    loaded, (problem,) = project(tmp_path, f"keep_journeys: {keep}")
+    loaded, (problem,) = read(tmp_path, f"keep_journeys: {keep}")
     assert loaded is None
     assert "is kept for at least 90 days" in problem.message
