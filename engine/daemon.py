@@ -54,7 +54,7 @@ class Daemon:
         self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
         self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker)
         pruning = None if project.keep_journeys is None else Pruning(engine, project.keep_journeys)
-        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), pruning)
+        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), pruning, self._stop.is_set)
         self.pulse = runner.pulse
         self._alarm = Alarm(runner.work, clock, self._failed)
 

@@ -14,7 +14,8 @@ from tactful.engine.pulse import Pulse
 
 class Runner:
     """Does all there is to do on an engine, and in its inbox. `moved` is called whenever messages may have been
-    queued. With `pruning`, a little of what is old is let go of whenever nothing is due."""
+    queued. With `pruning`, a little of what is old is let go of whenever nothing is due. Once it is `stopping`, no
+    further piece of work is begun: what is due then is due at the next start."""
 
     def __init__(
         self,
@@ -23,20 +24,22 @@ class Runner:
         moved: Callable[[], None] = lambda: None,
         inbox: Inbox | None = None,
         pruning: Pruning | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._moved = moved
         self._inbox = inbox
         self._pruning = pruning
+        self._stopping = stopping
         self.pulse = Pulse()
 
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
-        while self._next_piece():
+        while not self._stopping() and self._next_piece():
             self._moved()
-        if self._pruning is not None:
+        if self._pruning is not None and not self._stopping():
             self._pruning.go_on(self._clock.now())
         due_at = self.next_due()
         self.pulse.worked_at = self._clock.monotonic()

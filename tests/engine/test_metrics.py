@@ -339,3 +339,14 @@ def test_the_three_routes(tmp_path: Path) -> None:
         clock.advance(400_000)
         assert client.get("/healthz").status_code == 503
     engine.close()
+
+
+# --- a stop that does not wait for all that is due
+
+
+def test_asked_to_stop_it_begins_no_further_piece_of_work(waiting: World) -> None:
+    now = SetClock(MONDAY + 25 * HOUR)
+    assert Runner(waiting.engine, now, stopping=lambda: True).work() == MONDAY + 24 * HOUR, "it is due, and stays so"
+    pieces = iter((False, True))
+    Runner(waiting.engine, now, stopping=lambda: next(pieces, True)).work()
+    assert waiting.path(1)[-1] == ("unopened", "done"), "one piece is done whole"
