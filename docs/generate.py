@@ -39,8 +39,8 @@ HEAD = """\
 Every kind of element a flow may use, with its options and its exits. [The flow language](flows.md) says how they are
 joined. `tactful elements` shows the same in the terminal.
 
-In this release `{{ opt_out_link }}` has no link to show yet, and a message with it fails. Use a sender that can be
-answered, and see [the Do Not Contact list](do-not-contact.md).
+Any text may print `{{ opt_out_link }}`, the message's own [opt-out link](do-not-contact.md#opt-out-links); texts that
+nobody can answer must.
 """
 
 TAIL = """\

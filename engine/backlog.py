@@ -62,12 +62,12 @@ class Backlog:
     bytes: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """timers_late_ms, messages_late_ms, waiting {sender: number}, in_hand, reviews, webhooks {receiver: acts}."""
+        """timers_late_ms, messages_late_ms, waiting {sender: number}, in_hand, reviews."""
         late = max((each.late_ms for each in self.messages.values()), default=0)
         waiting = {sender: each.number for sender, each in self.messages.items()}
         return {
             "timers_late_ms": self.timers_late_ms, "messages_late_ms": late, "waiting": waiting,
-            "in_hand": self.in_hand, "reviews": self.reviews, "webhooks": dict(self.webhooks),
+            "in_hand": self.in_hand, "reviews": self.reviews,
         }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
@@ -24,7 +24,7 @@ from tactful.elements.options.wall_time import read_date
 from tactful.elements.options.written import kind_of
 from tactful.engine.addresses import BadAddress, destination, email_address, phone_number
 from tactful.engine.instants import zone_named, zone_names
-from tactful.engine.records import BadFile, Faulty, csv_records, json_records
+from tactful.engine.records import BadFile, Faulty, csv_records, json_records, named
 from tactful.flows.model import AttributeType
 
 Kind = Literal["csv", "jsonl"]
@@ -90,6 +90,19 @@ def read_contacts(
             yield BadRow(line, faulty.reason, faulty.hint)
 
 
+def contacts_of(
+    records: Iterable[Mapping[str, Any]], schema: Schema | None = None, region: str | None = None
+) -> Iterator[Row | BadRow]:
+    """The same for records that are at hand, by the rules of JSON lines; `line` counts them from 0."""
+    names = _Names(schema or {})
+    contacts = _Contacts(schema or {}, region, "at")
+    for number, written in enumerate(records):
+        try:
+            yield Row(number, contacts.contact(number, named(written, names)))
+        except Faulty as faulty:
+            yield BadRow(number, faulty.reason, faulty.hint)
+
+
 # --- Names ---------------------------------------------------------------------------------------
 
 _OWN = ("id", "email", "phone", "time_zone", "tags")
@@ -124,9 +137,10 @@ class _Names:
 class _Contacts:
     """Turns records into contacts, and knows the ids it has seen."""
 
-    def __init__(self, schema: Schema, region: str | None) -> None:
+    def __init__(self, schema: Schema, region: str | None, place: str = "on line") -> None:
         self._schema = schema
         self._region = region
+        self._place = place
         self._seen: dict[str, int] = {}
         self._guesses = 100
 
@@ -158,7 +172,7 @@ class _Contacts:
             raise Faulty("there is neither an id nor an email nor a phone number")
         first = self._seen.setdefault(key, line)
         if first != line:
-            raise Faulty(f"the contact {_shown(key)} stands on line {first} already", "the first one counts")
+            raise Faulty(f"the contact {_shown(key)} stands {self._place} {first} already", "the first one counts")
         return ContactFields(key, email, phone, zone, attributes, tags)
 
     def _phone(self, text: str) -> str:
@@ -284,4 +298,4 @@ def _shown(text: str) -> str:
     return f"`{shown}…`" if len(text) > 60 else f"`{shown}`"
 
 
-__all__ = ["BadFile", "BadRow", "ContactFields", "Kind", "Row", "Schema", "read_contacts"]
+__all__ = ["BadFile", "BadRow", "ContactFields", "Kind", "Row", "Schema", "contacts_of", "read_contacts"]

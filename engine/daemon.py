@@ -11,8 +11,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 
 import structlog
 
@@ -24,10 +24,14 @@ from tactful.engine.flow_files import FlowFiles
 from tactful.engine.flowbook import LIVE, PAUSED
 from tactful.engine.history import Pruning
 from tactful.engine.optout.inbox import inbox_of
+from tactful.engine.optout.links import links_of
+from tactful.engine.optout.retention import Retention
+from tactful.engine.optout.webhooks import Webhooks
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
 from tactful.engine.store.database import ChangeWatch, StoreError
+from tactful.engine.tracking.outgoing import tracking_of
 from tactful.engine.workers import BEAT_SECONDS, Worker
 
 LOOK_SECONDS = 0.2
@@ -52,9 +56,16 @@ class Daemon:
         self._stop = threading.Event()
         self._files = FlowFiles(project, engine.host.catalogue)
         self._worker = Worker(engine.store, clock, f"{socket.gethostname()} {os.getpid()}")
-        self._delivery = Delivery(engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker)
-        pruning = None if project.keep_journeys is None else Pruning(engine, project.keep_journeys)
-        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), pruning, self._stop.is_set)
+        links = links_of(engine.store, engine.do_not_contact.keyring, project)
+        self._delivery = Delivery(
+            engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker, links=links,
+            tracking=tracking_of(engine, project),
+        )  # fmt: skip
+        self._webhooks = Webhooks(engine.store, project.webhooks, clock)
+        runner = Runner(
+            engine, clock, self._delivery.wake, inbox_of(engine, project), Retention(engine, project.keep_history),
+            None if project.keep_journeys is None else Pruning(engine, project.keep_journeys), self._stop.is_set,
+        )  # fmt: skip
         self.pulse = runner.pulse
         self._alarm = Alarm(runner.work, clock, self._failed)
 
@@ -62,14 +73,24 @@ class Daemon:
         """Ask it to stop. May be called from a signal handler or another thread."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Run until asked to stop. Raises AlreadyRunning."""
+    def wake(self) -> None:
+        """Something was committed: look at once. May be called from any thread, while it runs."""
+        self._alarm.wake()
+        self._delivery.wake()
+        self._webhooks.wake()
+
+    def run(self, beside: AbstractContextManager[object] | None = None) -> None:
+        """Run until asked to stop. Raises AlreadyRunning.
+
+        What runs `beside` it is entered once all else runs, and left before anything else is stopped.
+        """
         # Watched from before the first look, so that no change falls in between.
         with only_one(self._engine.store.path), _collecting_seldom(), closing(self._engine.store.changes()) as changes:
             wall, steady = self._clock.now() / 1000, self._clock.monotonic()
             self._worker.join()
             self._take_over()
             self._delivery.start()
+            self._webhooks.start()
             self._alarm.start()
             log.info("running", database=self._engine.store.name, flows=len(self._engine.host.flows.live.by_id))
             for sender, why in self._delivery.closed.items():
@@ -77,13 +98,21 @@ class Daemon:
             for sender in self._engine.outbox.waiting().keys() - (self._project.senders or {}).keys():
                 log.warning("messages wait for a sender that the project does not name", sender=sender)
             try:
-                self._watch(changes, wall, steady)
+                with beside or nullcontext():
+                    self._watch(changes, wall, steady)
+                    log.info("stopping")
             finally:
-                log.info("stopping")
                 self._alarm.stop()
                 self._delivery.stop()
-                self._worker.leave()
+                self._webhooks.stop()
+                self._leave()
                 log.info("stopped")
+
+    def _leave(self) -> None:
+        try:
+            self._worker.leave()
+        except StoreError as error:  # the others find out by themselves
+            log.warning("this daemon could not say that it stops", why=str(error))
 
     def _take_over(self) -> None:
         """See to what daemons had in hand that are gone. Where one runs at a time, that is every other one."""
@@ -107,8 +136,7 @@ class Daemon:
             if jumped:
                 log.warning("the clock was set", to=now_wall)
             if jumped or changes.changed():
-                self._alarm.wake()
-                self._delivery.wake()
+                self.wake()
             if now_steady >= beat_at and not self._worker.alone:
                 beat_at = now_steady + BEAT_SECONDS
                 try:
@@ -160,7 +188,7 @@ def _collecting_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
-def stop_on_signals(daemon: Daemon) -> None:
-    """Stop on SIGTERM and SIGINT. The handler only sets a flag: anything more could deadlock."""
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Stop on SIGTERM and SIGINT. `stop` only sets a flag: anything more could deadlock in a handler."""
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: daemon.stop())
+        signal.signal(each, lambda *_: stop())

@@ -7,7 +7,7 @@ only repeat it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -26,10 +26,13 @@ from tactful.engine.channels import (
     message_id,
 )
 from tactful.engine.clock import Clock
+from tactful.engine.optout.links import OptOutLinks, one_click_headers
 from tactful.engine.optout.noes import BOUNCED_HARD, No
 from tactful.engine.outbox import FAILED, QUEUED, SENT, SUPPRESSED, UNKNOWN, Outbox, Settled, Taken, Took
-from tactful.engine.render import CannotRender, render
+from tactful.engine.render import CannotRender, at_hand, render
 from tactful.engine.senders import Sender
+from tactful.engine.store.database import StoreError
+from tactful.engine.tracking.outgoing import Tracking
 from tactful.engine.workers import NOBODY, Worker
 
 MINUTE = 60_000
@@ -75,7 +78,8 @@ class Pace:
 
 
 class Lane:
-    """One sender's way out. Used by one thread at a time."""
+    """One sender's way out. Used by one thread at a time. `links` are the project's opt-out links, None where it has
+    none."""
 
     def __init__(
         self,
@@ -85,12 +89,16 @@ class Lane:
         clock: Clock,
         connector: Connector,
         worker: Worker | None = None,
+        links: OptOutLinks | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
         self.sender = sender
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._connector = connector
+        self._links = links
+        self._tracking = tracking
         self._most_in_hand = FEWEST
         self._worker = worker
         self._recorder = _Recorder(outbox, clock, worker)
@@ -133,10 +141,17 @@ class Lane:
         return self._outbox.take(self.sender, now, most, self._worker.number, alone=self.pace is not None)
 
     def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
+        try:
+            links = {} if self._links is None else self._links.of(taken)
+        except Exception:  # nothing leaves with a link that is not kept; it goes later
+            log.exception("opt-out links could not be kept", sender=self.sender)
+            return [], self._later([each.key for each in taken], "its opt-out link could not be kept", now)
         outgoing, failed = [], []
         for each in taken:
+            link = links.get(each.key)
             try:
-                parts = render(each.element, each.contact, each.entry, each.values, each.flow, each.key)
+                extras = at_hand(each.contact, each.settings, now, link)
+                parts = render(each.element, each.contact, each.entry, each.values, each.flow, each.key, extras)
                 id = message_id(each.key, each.sender)
             except CannotRender as error:
                 failed.append(Settled(each.key, FAILED, str(error)))
@@ -148,12 +163,20 @@ class Lane:
                 )  # fmt: skip
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
+            headers = {} if link is None or each.channel != "email" else one_click_headers(link, each.purpose)
             attempt = attempt_id(each.key, each.sender, each.entry.at, each.tries - each.unknowns)
             outgoing.append(
-                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now,
+                Outgoing(each.key, each.channel, each.sender, self._settings, each.address, parts, id, now, headers,
                          attempt_id=attempt)
             )  # fmt: skip
-        return outgoing, failed
+        try:
+            return outgoing if self._tracking is None else self._tracking.tracked(outgoing), failed
+        except Exception:  # without them a message could not tell of its opening; it goes later
+            log.exception("links could not be put into messages", sender=self.sender)
+            return [], [*failed, *self._later([each.key for each in outgoing], "its links could not be kept", now)]
+
+    def _later(self, keys: Iterable[MessageKey], why: str, now: Instant) -> list[Settled]:
+        return [Settled(key, QUEUED, why, due_at=now + BACKOFF[0]) for key in keys]
 
     def _hand_over(
         self,
@@ -257,6 +280,8 @@ class Delivery:
         clock: Clock,
         told: Callable[[], None] = lambda: None,
         worker: Worker | None = None,
+        links: OptOutLinks | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
         self._told = told
         self._stopping = threading.Event()
@@ -264,7 +289,8 @@ class Delivery:
         self.closed: dict[str, str] = {}
         for sender, settings in senders.items():
             try:
-                self.lanes[sender] = Lane(sender, settings, outbox, clock, connect(settings), worker)
+                connector = connect(settings)
+                self.lanes[sender] = Lane(sender, settings, outbox, clock, connector, worker, links, tracking)
             except NoConnector as error:
                 self.closed[sender] = str(error)
         self._woken = {sender: threading.Event() for sender in self.lanes}
@@ -300,6 +326,9 @@ class Delivery:
             try:
                 sent = lane.deliver(self._stopping.is_set)
                 wait = 0.0 if sent else lane.seconds_to_next()
+            except StoreError as error:
+                log.error("a lane cannot go on and looks again soon", sender=lane.sender, why=str(error))
+                sent, wait = 0, LOOK_AGAIN_SECONDS
             except Exception:  # the lane must outlive its troubles; they are all logged
                 log.exception("a lane failed and looks again soon", sender=lane.sender)
                 sent, wait = 0, LOOK_AGAIN_SECONDS

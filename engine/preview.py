@@ -13,7 +13,7 @@ from tactful.engine.addresses import address_of
 from tactful.engine.compose import Engine
 from tactful.engine.flowbook import FLOW
 from tactful.engine.gate import Gate
-from tactful.engine.render import CannotRender, render
+from tactful.engine.render import CannotRender, at_hand, render
 from tactful.engine.rules.permission import Verdict
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import JOURNEY
@@ -47,10 +47,12 @@ def preview(
     now: Instant,
     *,
     data: Mapping[str, Any] | None = None,
+    link: str | None = None,
 ) -> Preview:
     """Render a send of a flow for a contact, and ask for permission as if it were taken now.
 
-    `data` is what the entry's event brings; without it, that of the contact's newest journey through the flow.
+    `data` is what the entry's event brings; without it, that of the contact's newest journey through the flow. `link`
+    is what `opt_out_link` prints.
     """
     found = _newest_journey(tx, flow.id, contact)
     id, entry, values = found or (None, Event("by_hand", now), {})
@@ -58,7 +60,8 @@ def preview(
         entry = Event(entry.name, entry.at, data)
     parts, cannot = None, None
     try:
-        parts = render(element, contact, entry, values, flow.id, MessageKey(id or 0, 0))
+        extras = at_hand(contact, flow.settings, now, link)
+        parts = render(element, contact, entry, values, flow.id, MessageKey(id or 0, 0), extras)
     except CannotRender as error:
         cannot = error.why
     assert element.sends is not None, "a send names its channel"

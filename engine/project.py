@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tactful.elements.options.duration import Duration
+from tactful.engine.http_options import Http, Webhook
 from tactful.engine.optout.countries import country, rules_of
 from tactful.engine.project_options import KeywordRule, OptOut, PackRule
 from tactful.engine.rules.permission import Limit, Policy
@@ -30,7 +31,7 @@ class Project(BaseModel):
     """A project that loaded. Folders are absolute; senders keep the order of the file.
 
     `contact` and `senders` are None where the file does not declare them: the checks of flows then do not
-    complain of any.
+    complain of any. `http` is None where the file has no such section: then nothing listens.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -48,6 +49,8 @@ class Project(BaseModel):
     opt_out: OptOut = OptOut()
     secret: Secret | None = None
     region: str | None = None
+    http: Http | None = None
+    webhooks: tuple[Webhook, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -88,6 +91,12 @@ class Project(BaseModel):
         ]
         return (*self.opt_out.keywords, *packs)
 
+    @property
+    def keep_history(self) -> Duration:
+        """How long the history of opt-outs is kept: as long as the project says, or a country of it asks for."""
+        asked = [found for name in self.countries if (found := country(name).keep_history) is not None]
+        return max([self.opt_out.keep_history, *asked], key=lambda each: each.longest_ms)
+
     def flow_files(self) -> list[Path]:
         """The files that are flows, by name: every YAML file in the flows' folder and below but the project
         file, scenarios and rates, and nothing in hidden folders, nor in those of projects of their own."""
@@ -98,7 +107,7 @@ class Project(BaseModel):
         senders = None
         if self.senders is not None:
             senders = {
-                name: SenderFacts(sender.channel, sender.two_way, sender.reports)
+                name: SenderFacts(sender.channel, sender.two_way, sender.learns)
                 for name, sender in self.senders.items()
             }
         return Surroundings(self.contact, senders, self.transactional, self.opt_out.links.enabled)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from tactful.elements.contract import Level
+from tactful.elements.contract import Covers, Level
 from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import HOUR, Duration
 from tactful.elements.options.mistake import Mistake, meant
@@ -106,6 +106,8 @@ class ProjectOptions(_Options):
         description="What links are signed with: `{env: NAME}`. Without it, a key that is kept in the database.",
     )
     region: str | None = Field(None, description="The country (`HR`) of phone numbers that are written without one.")
+    http: Any = Field(None, description="The HTTP API and the public pages: where they listen, whose keys may do what.")
+    webhooks: Any = Field(None, description="Who is told of every block and unblock.")
 
     @field_validator("database", mode="before")
     @classmethod
@@ -208,6 +210,15 @@ class Links(_Options):
 
     enabled: bool = Field(True, description="Whether messages carry them.")
     level: Level = Field("any_sender", description="`any_sender`, or `this_sender`: the one who sent the link.")
+    covers: Covers = Field(
+        "marketing",
+        description="What an opt-out covers: `marketing`, or `everything`; always the latter where the message was "
+        "transactional itself.",
+    )
+
+
+KEEP_HISTORY = Duration.parse("1827 days")
+"""Five years, with up to two leap days: 47 CFR 64.1200(d)(6) wants a company's own list honoured for as long."""
 
 
 class OptOutOptions(_Options):
@@ -216,6 +227,11 @@ class OptOutOptions(_Options):
     base_url: str | None = Field(None, description="Where opt-out, click and open links lead.")
     keywords: Any = Field(None, description="What answers mean: keywords, and ready-made lists of them.")
     links: Any = Field(None, description="Opt-out links in messages.")
+    keep_history: Annotated[Duration, BeforeValidator(_in_years)] = Field(
+        KEEP_HISTORY,
+        description="How long the history of those who are off the list again is kept, such as `5 years`, and messages "
+        "that came in. Entries on the list keep theirs.",
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -241,3 +257,4 @@ class OptOut(_Options):
     base_url: str | None = None
     keywords: tuple[KeywordRule | PackRule, ...] = ()
     links: Links = Links(enabled=False)
+    keep_history: Duration = KEEP_HISTORY

@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import TypeVar, get_args
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
+
 from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.mistake import Mistake
 from tactful.elements.options.words import normalise
 from tactful.elements.options.written import kind_of
 from tactful.engine.addresses import BadAddress, email_address, phone_number
+from tactful.engine.http_options import Http, HttpLimits, HttpOptions, KeyOptions, Listen, Webhook
 from tactful.engine.optout.packs import pack_names
 from tactful.engine.project import Project
 from tactful.engine.project_options import (
+    KEEP_HISTORY,
     KeywordRule,
     LimitOptions,
     Links,
@@ -29,7 +33,7 @@ from tactful.engine.project_options import (
     ProjectOptions,
 )
 from tactful.engine.rules.permission import Limit
-from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender
+from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender, tracks
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import AttributeType, Place
 from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
@@ -38,6 +42,7 @@ from tactful.flows.source import read
 from tactful.flows.text import LARGEST, Spot
 
 _Read = TypeVar("_Read")
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def read_project(path: Path) -> tuple[Project | None, tuple[Problem, ...]]:
@@ -109,6 +114,9 @@ class _Reading:
         senders = self._section("senders", self._senders)
         limits = self._limits()
         opt_out = self._section("opt_out", lambda piece: self._opt_out(piece, senders)) or OptOut()
+        self._check_tracking(senders)
+        http = self._section("http", self._http)
+        webhooks = self._webhooks()
         self._warn(options, senders, opt_out)
         if options is None:
             return None
@@ -126,6 +134,8 @@ class _Reading:
             opt_out=opt_out,
             secret=options.secret,
             region=options.region,
+            http=http,
+            webhooks=webhooks,
         )
 
     def _section(self, name: str, read_it: Callable[[MapPiece], _Read]) -> _Read | None:
@@ -234,6 +244,20 @@ class _Reading:
         assert isinstance(sender, ConsoleSender | SmtpSender | InfobipSender | TwilioSender)
         return sender
 
+    def _check_tracking(self, senders: Mapping[str, Sender] | None) -> None:
+        """Pixels and click links need somewhere to lead."""
+        opt_out, written = self._root.get("opt_out"), self._root.get("senders")
+        if isinstance(opt_out, MapPiece) and "base_url" in opt_out.entries:
+            return
+        for name, sender in (senders or {}).items():
+            if tracks(sender):
+                assert isinstance(written, MapPiece)
+                piece = written.entries[name].piece
+                assert isinstance(piece, MapPiece)
+                hint = "write `opt_out: {base_url: https://…}`, where this engine answers, or leave `track` out"
+                spot = piece.entries["track"].spot
+                self._report.error(spot, "links-lead-nowhere", "`track` needs a `base_url` to lead to", hint)
+
     # --- Opt-outs ---
 
     def _opt_out(self, piece: MapPiece, senders: Mapping[str, Sender] | None) -> OptOut | None:
@@ -241,7 +265,11 @@ class _Reading:
         rules = self._rules(piece.entries.get("keywords"), senders)
         base_url = None if options is None else options.base_url
         links = self._links(piece.entries.get("links"), "base_url" in piece.entries)
-        return OptOut(base_url=base_url, keywords=rules, links=links)
+        keep = KEEP_HISTORY if options is None else options.keep_history
+        if (entry := piece.entries.get("keep_history")) is not None and keep.longest_ms < KEEP_HISTORY.longest_ms:
+            message = f"the law may ask you to keep it longer than {keep}: 47 CFR 64.1200(d)(6) says five years"
+            self._report.warning(value_spot(entry.piece, entry.spot), "kept-too-short", message, "write `5 years`")
+        return OptOut(base_url=base_url, keywords=rules, links=links, keep_history=keep)
 
     def _links(self, entry: Entry | None, lead_somewhere: bool) -> Links:
         if entry is None:
@@ -296,6 +324,50 @@ class _Reading:
         elif rule.sender in senders and not senders[rule.sender].two_way:
             message = f"nobody can answer {quoted(rule.sender)}, so the rule never acts"
             self._report.error(spot, "one-way", message, "use opt-out links for it")
+
+    # --- HTTP ---
+
+    def _http(self, piece: MapPiece) -> Http | None:
+        options = fit(HttpOptions, piece, Owner("http", piece.spot), self._report)
+        public = self._part(piece, "public", Listen)
+        limits = self._part(piece, "limits", HttpLimits) or HttpLimits()
+        keys = self._keys(piece.entries.get("keys"))
+        if options is None:
+            return None
+        if public is not None and (public.host, public.port) == (options.host, options.port):
+            message = "the public pages stand at the address of the API already"
+            self._report.error(piece.entries["public"].spot, "same-address", message, "leave it out, or name another")
+        return Http(host=options.host, port=options.port, public=public, keys=keys, limits=limits)
+
+    def _part(self, of: MapPiece, name: str, model: type[_Model]) -> _Model | None:
+        entry = of.entries.get(name)
+        piece = None if entry is None else self._mapping(entry.piece, name, entry.spot)
+        return None if piece is None or entry is None else fit(model, piece, Owner(name, entry.spot), self._report)
+
+    def _keys(self, entry: Entry | None) -> tuple[KeyOptions, ...]:
+        found: list[KeyOptions] = []
+        names: dict[str, Spot] = {}
+        for piece, name, spot in self._items(entry):
+            key = fit(KeyOptions, piece, Owner(name, spot), self._report)
+            if key is not None:
+                self._once(names, key.name, spot, "duplicate-name", f"there is a key {quoted(key.name)} already")
+                found.append(key)
+        return tuple(found)
+
+    def _webhooks(self) -> tuple[Webhook, ...]:
+        found: list[Webhook] = []
+        urls: dict[str, Spot] = {}
+        for piece, name, spot in self._items(self._root.entries.get("webhooks")):
+            webhook = fit(Webhook, piece, Owner(name, spot), self._report)
+            if webhook is not None:
+                self._once(urls, webhook.url, spot, "duplicate-webhook", "this address is told already")
+                found.append(webhook)
+        return tuple(found)
+
+    def _once(self, places: dict[str, Spot], name: str, spot: Spot, code: str, message: str) -> None:
+        if first := places.get(name):
+            self._report.error(spot, code, message, f"the first one is on line {first.place.line}")
+        places.setdefault(name, spot)
 
     # --- Seldom meant ---
 

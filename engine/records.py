@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NoReturn
 
 from tactful.elements.options.mistake import meant
@@ -46,16 +46,29 @@ Record = Mapping[str, Any] | Faulty
 Name = Callable[[str], str]
 """Gives a column's name from its written one. Raises Faulty for one that cannot be."""
 
+Headless = Callable[[list[str]], list[str] | None]
+"""Gives the columns' written names where the first line is a row already; None where it names the columns."""
 
-def csv_records(source: BinaryIO, name: Name) -> Iterator[tuple[int, Record]]:
+
+def csv_records(
+    source: BinaryIO,
+    name: Name,
+    needs: Sequence[str] = ("id", "email", "phone"),
+    headless: Headless = lambda first: None,
+) -> Iterator[tuple[int, Record]]:
     """The rows of a CSV file, parted by `,`, `;` or tabs, as its header has it; all values are text.
 
-    A column whose name is refused is left out and reported once, on the header's line. Rows without any value
-    are skipped. Undecodable bytes come as half characters (`surrogateescape`). Raises BadFile.
+    One of the columns in `needs` must be there; a message speaks of the first three. A column whose name is refused is
+    left out and reported once, on the header's line. Rows without any value are skipped. Undecodable bytes come as half
+    characters (`surrogateescape`). Raises BadFile.
     """
     lines = _Lines(source)
     columns: list[str | None] = []
     written, delimiter = _header(lines)
+    bare = headless(written)
+    if bare is not None:
+        written = bare
+        lines.give_back(whole=True)
     at = lines.number
     for place, cell in enumerate(written, 1):
         try:
@@ -65,7 +78,7 @@ def csv_records(source: BinaryIO, name: Name) -> Iterator[tuple[int, Record]]:
         except Faulty as faulty:
             columns.append(None)
             yield at, faulty
-    _check(columns, written)
+    _check(columns, written, needs)
 
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -117,7 +130,7 @@ def _json_record(line: str, name: Name) -> Record:
         found = json.loads(line, object_pairs_hook=_each_once, parse_constant=_no_number)
         if not isinstance(found, dict):
             raise Faulty("a row must be a JSON object", 'such as {"email": "ana@example.com"}')
-        record = {name(key): value for key, value in found.items()}
+        return named(found, name)
     except Faulty as faulty:
         return faulty
     except json.JSONDecodeError as error:
@@ -126,10 +139,15 @@ def _json_record(line: str, name: Name) -> Record:
         return Faulty("this JSON is nested too deeply")
     except ValueError:  # a number of thousands of digits
         return Faulty("a number in it is too long")
+
+
+def named(found: Mapping[str, Any], name: Name) -> Mapping[str, Any]:
+    """A row of JSON by the names its columns have here. Raises Faulty."""
+    record = {name(key): value for key, value in found.items()}
     if len(record) < len(found):
-        return Faulty("two of its names mean the same")
+        raise Faulty("two of its names mean the same")
     if len(record) > MOST_COLUMNS:
-        return Faulty(f"the row has more than {MOST_COLUMNS:,} names")
+        raise Faulty(f"the row has more than {MOST_COLUMNS:,} names")
     return record
 
 
@@ -181,17 +199,18 @@ def _header_lines(lines: _Lines) -> Iterator[str]:
         raise BadFile(f"the header is longer than {LONGEST_ROW:,} bytes", "is this a CSV file?") from None
 
 
-def _check(columns: list[str | None], written: list[str]) -> None:
+def _check(columns: list[str | None], written: list[str], needs: Sequence[str]) -> None:
     if len(columns) > MOST_COLUMNS:
         raise BadFile(f"the file has more than {MOST_COLUMNS:,} columns")
     named = [column for column in columns if column is not None]
     for column in named:
         if named.count(column) > 1:
             raise BadFile(f"two columns are called `{column}`")
-    if not {"id", "email", "phone"} & set(named):
-        near = ((cell.strip(), meant(cell.strip(), ("id", "email", "phone"))) for cell in written)
+    if not set(needs).intersection(named):
+        near = ((cell.strip(), meant(cell.strip(), needs[:3])) for cell in written)
         hint = next((f"in place of `{cell}`, {guess}" for cell, guess in near if cell and guess), None)
-        raise BadFile("there is no column `id`, `email` or `phone`", hint or "the first line names the columns")
+        missing = "there is no column `{}`, `{}` or `{}`".format(*needs[:3])
+        raise BadFile(missing, hint or "the first line names the columns")
 
 
 # --- Lines ---------------------------------------------------------------------------------------
@@ -233,10 +252,10 @@ class _Lines:
         self._length = 0
         return self.number + 1
 
-    def give_back(self) -> None:
-        """Unread all lines of the row but the first."""
-        again = self._taken[1:]
-        del self._taken[1:]
+    def give_back(self, *, whole: bool = False) -> None:
+        """Unread all lines of the row but the first; with `whole`, that too."""
+        again = self._taken[0 if whole else 1 :]
+        del self._taken[0 if whole else 1 :]
         self._ahead.extend(reversed(again))
         self.number -= len(again)
 

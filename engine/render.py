@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from tactful.elements.options.template import TemplateFailure
 from tactful.engine.channels.plain_text import one_line
+from tactful.engine.instants import moment
+from tactful.engine.interpreter import zone_of
+from tactful.flows.checks.senders import OPT_OUT_LINK
 
 if TYPE_CHECKING:
-    from tactful.elements.contract import Contact, Event, MessageKey, Send
+    from tactful.elements.contract import Contact, Event, Instant, MessageKey, Send, Settings
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -23,6 +26,13 @@ class CannotRender(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+def at_hand(contact: Contact, settings: Settings, now: Instant, link: str | None) -> Mapping[str, Any]:
+    """What a text may name beside its contact and journey (the `extras` of `render`): `now`, on the contact's own
+    clock, and `opt_out_link`, where there is one."""
+    there = {"now": moment(now, zone_of(contact, settings.time_zone))}
+    return there if link is None else {**there, OPT_OUT_LINK: link}
 
 
 def render(

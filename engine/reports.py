@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_
 
 from tactful.elements.contract import Contact, Event, Instant, MessageKey
 from tactful.elements.options.channel import CHANNELS
@@ -95,6 +95,11 @@ def flows(tx: Connection) -> list[FlowReport]:
                        min(dues, default=None))
         )  # fmt: skip
     return reports
+
+
+def is_published(tx: Connection, flow: str) -> bool:
+    """Whether there is a published flow of this id, in whichever state."""
+    return tx.scalar(select(FLOW.c.number).where(FLOW.c.id == flow)) is not None
 
 
 def inside(tx: Connection, flow: str) -> int:
@@ -395,17 +400,27 @@ class Listed:
 
 
 def do_not_contact(
-    tx: Connection, *, channel: str | None = None, limit: int | None = None, by_time: bool = False
+    tx: Connection,
+    *,
+    destination: str | None = None,
+    channel: str | None = None,
+    sender: str | None = None,
+    source: str | None = None,
+    after: Sequence[str] | None = None,
+    limit: int | None = None,
+    by_time: bool = False,
 ) -> list[Listed]:
-    """The Do Not Contact list: by destination, or with `by_time` in the order they came on it."""
+    """The Do Not Contact list: by destination, or with `by_time` in the order they came on it. `after` is the entry
+    (destination, channel, sender, covers) behind which a page by destination begins."""
     names = ("destination", "channel", "sender", "covers", "source", "since", "reason")
+    key = [BLOCK.c[name] for name in names[:4]]
     statement = (
-        select(*(BLOCK.c[name] for name in names))
-        .order_by(*([BLOCK.c.since] if by_time else []), *(BLOCK.c[name] for name in names[:4]))
-        .limit(limit)
+        select(*(BLOCK.c[name] for name in names)).order_by(*([BLOCK.c.since] if by_time else []), *key).limit(limit)
     )
-    if channel is not None:
-        statement = statement.where(BLOCK.c.channel == channel)
+    wanted = {"destination": destination, "channel": channel, "sender": sender, "source": source}
+    statement = statement.where(*(BLOCK.c[name] == value for name, value in wanted.items() if value is not None))
+    if after is not None:
+        statement = statement.where(tuple_(*key) > tuple_(*after))
     return [Listed(Block(*row[:6]), row[6]) for row in tx.execute(statement)]
 
 

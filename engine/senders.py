@@ -71,7 +71,7 @@ class AnySender(BaseModel):
     reports: frozenset[str] | None = Field(
         None,
         description="The events the engine learns of its messages; without it, all that its channel can, and over SMTP "
-        "none: where something else tells of them (`tactful event opened …`), name them here.",
+        "none but those in `track`: where something else tells of them (`tactful event opened …`), name them here.",
     )
     on_unknown: OnUnknown = Field(
         "at_most_once",
@@ -135,8 +135,39 @@ class AnySender(BaseModel):
             return {"on_unknown": "at_least_once", **written}
         return written
 
+    @property
+    def learns(self) -> frozenset[str] | None:
+        """The events the engine learns of this sender's messages; None: all that its channel can."""
+        return self.reports
 
-class ConsoleSender(AnySender):
+
+class TrackingSender(AnySender):
+    """A sender whose messages can be tracked by us, where its way out tells of no opening."""
+
+    track: frozenset[Literal["opened", "clicked"]] = Field(
+        frozenset(),
+        description="What tactful itself finds out about its emails: `opened` by a pixel, `clicked` by links that lead "
+        "over `base_url` of `opt_out`. Without it nothing is put into them.",
+    )
+    count_prefetched: bool = Field(
+        False,
+        description="Whether images that a mail program fetches of all mail, looked at or not (Apple's does), count "
+        "as openings. Without it they are marked as a machine's.",
+    )
+
+    @field_validator("track")
+    @classmethod
+    def _only_emails(cls, track: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+        if track and info.data.get("channel", "email") != "email":
+            raise Mistake("only emails can be tracked", hint="leave it out", code="wrong-channel")
+        return track
+
+    @property
+    def learns(self) -> frozenset[str] | None:
+        return None if self.reports is None else self.reports | self.track
+
+
+class ConsoleSender(TrackingSender):
     """Shows messages instead of sending them: on the screen, or as files in a folder."""
 
     via: Literal["console"]
@@ -145,7 +176,7 @@ class ConsoleSender(AnySender):
     )
 
 
-class SmtpSender(AnySender):
+class SmtpSender(TrackingSender):
     """Hands email to a mail server."""
 
     channels: ClassVar[frozenset[str] | None] = frozenset({"email"})
@@ -281,6 +312,11 @@ def web_address(url: str, example: str) -> str:
             code="secrets-in-the-clear",
         )
     return url.rstrip("/")
+
+
+def tracks(sender: AnySender) -> frozenset[str]:
+    """What we find out of a sender's messages by a pixel and links of our own."""
+    return sender.track if isinstance(sender, TrackingSender) else frozenset()
 
 
 def is_this_machine(host: object) -> bool:

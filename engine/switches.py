@@ -37,3 +37,18 @@ def flows_changed(tx: Connection) -> None:
     """Tell every process to read the published flows again."""
     statement = insert_or(tx.dialect.name, SWITCH).values(name="flows", number=1)
     tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"number": SWITCH.c.number + 1}))
+
+
+def let_go_of_histories(tx: Connection, now: Instant) -> None:
+    """Remember that histories of the Do Not Contact list were let go, as old as may be."""
+    statement = insert_or(tx.dialect.name, SWITCH).values(name=_LET_GO, number=now)
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"number": now}))
+
+
+def histories_let_go(tx: Connection) -> Instant | None:
+    """When histories of the Do Not Contact list were last let go; None where none ever were."""
+    at: Instant | None = tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == _LET_GO))
+    return at
+
+
+_LET_GO = "history let go"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -15,11 +14,10 @@ if TYPE_CHECKING:
     from tactful.engine.cli.screen import Progress
     from tactful.engine.compose import Engine
     from tactful.engine.contacts import Put
-    from tactful.engine.contacts_file import BadRow, ContactFields, Kind, Row
+    from tactful.engine.contacts_file import BadRow, ContactFields, Row
     from tactful.engine.project import Project as LoadedProject
 
 app = group("Bring contacts in from a file.")
-_KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 @app.command("contacts", cls=Command, rich_help_panel=CONTACTS)
@@ -42,6 +40,7 @@ def contacts(
     ones.
     """
     from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.rows_in import kind_of_file
     from tactful.engine.cli.screen import print_json
     from tactful.engine.contacts import Put
 
@@ -62,20 +61,6 @@ def contacts(
     else:
         _show(reading, done, dry_run)
     raise typer.Exit(PROBLEMS if reading.bad else FINE)
-
-
-def kind_of_file(file: Path) -> Kind:
-    """What a file of contacts is, by its name. Raises Trouble."""
-    from tactful.engine.cli.trouble import wrong_use
-
-    if not file.exists():
-        raise wrong_use(f"there is no file {file}")
-    if file.is_dir():
-        raise wrong_use(f"{file} is a folder", "name a .csv or .jsonl file in it")
-    kind = _KINDS.get(file.suffix.lower())
-    if kind is None:
-        raise wrong_use(f"{file} is neither .csv nor .jsonl", "give it the ending that says which it is")
-    return kind
 
 
 class _Reading:
@@ -118,16 +103,9 @@ class _Reading:
         self.bad.append(row)
         if self._quiet:
             return
-        from rich.text import Text
+        from tactful.engine.cli.rows_in import name_bad
 
-        from tactful.engine.cli.screen import out, plain
-
-        hint = f" ({row.hint})" if row.hint else ""
-        said = Text.assemble(
-            (f"{self._file}:{row.line}", "head"), ": ", (plain(row.reason), "warn"), (plain(hint), "dim")
-        )
-        above_the_bar = came.console if sys.stdout.isatty() else None  # a bar that is drawn must know of the line
-        (above_the_bar or out()).print(said, soft_wrap=True)
+        name_bad(self._file, row, came)
 
 
 def _put(engine: Engine, reading: _Reading) -> Put:

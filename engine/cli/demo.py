@@ -91,6 +91,7 @@ def _play(folder: Path, number: int, seed: int) -> _Played:
     from tactful.engine.cli.start import lay_out
     from tactful.engine.clock import SystemClock
     from tactful.engine.compose import open_engine
+    from tactful.engine.optout.links import links_of
     from tactful.engine.project import PROJECT_FILE
     from tactful.engine.testing.crowd import Habits, Play, people
     from tactful.flows.load import load_file
@@ -106,7 +107,8 @@ def _play(folder: Path, number: int, seed: int) -> _Played:
     engine = open_engine(project.database_url(), elements=words, policy=project.policy)
     try:
         engine.lifecycle.publish(flow, _BEGINS)
-        play = Play(engine, project.senders or {}, Habits(seed), _BEGINS)
+        links = links_of(engine.store, engine.do_not_contact.keyring, project)
+        play = Play(engine, project.senders or {}, Habits(seed), _BEGINS, links)
         with _calendar() as turn_to:
             play.run(people(number, seed), turn_to)
         return _look(engine, flow, number, play, clock.monotonic() - started)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tactful.engine.cli.dnc_explain import explain, meaning
+from tactful.engine.cli.dnc_files import export, import_
+from tactful.engine.cli.dnc_verify import verify
 from tactful.engine.cli.frame import FINE, PROBLEMS, Command, Json, Project, group
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from tactful.elements.contract import Covers
-    from tactful.engine.optout.by_hand import Explained
-    from tactful.engine.optout.do_not_contact import Act
     from tactful.engine.rules.permission import Block
 
-app = group("List, add, remove and explain who must not be written to.")
+app = group("Show, change and check who must not be written to.")
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An email address or a phone number.")]
 Sender = Annotated[
@@ -101,7 +102,7 @@ def add(
     to = by_hand.destination_for(address, channel, opened.region)
     covered = _covers(covers)
     now = SystemClock().now()
-    with the_engine(opened, create=True) as engine:
+    with the_engine(opened, create=True, flows=False) as engine:
         new = by_hand.block(
             engine, address, channel, now, sender=sender, covers=covered, reason=reason, region=opened.region
         )
@@ -149,7 +150,7 @@ def remove(
         raise wrong_use("--reason is empty", "say why they may be written to again")
     opened = the_project(project)
     to = by_hand.destination_for(address, _channel(channel) or "all", opened.region)
-    with the_engine(opened) as engine:
+    with the_engine(opened, flows=False) as engine:
         with engine.store.read() as tx:
             entries = engine.do_not_contact.blocks_of(tx, [to]).get(to, [])
         meant = [
@@ -170,131 +171,17 @@ def remove(
         stays = f"; {count(left, 'other entry', 'other entries')} of it stay" if left else ""
         out().print(_said(to, f" is off the list: {count(gone, 'entry', 'entries')} removed{stays}"))
     elif entries:
-        others = "; ".join(str(_meaning(each)) for each in entries)
+        others = "; ".join(meaning(each) for each in entries)
         raise Trouble(f"{to} has no such entry", f"it is listed for: {others}")
     else:
         raise Trouble(f"{to} is not on the Do Not Contact list")
     raise typer.Exit(FINE if gone else PROBLEMS)
 
 
-@app.command("explain", cls=Command)
-def explain(
-    address: Address,
-    channel: Annotated[str | None, typer.Option("--channel", help="One channel; without it, all of them.")] = None,
-    sender: Sender = "",
-    project: Project = None,
-    as_json: Json = False,
-) -> None:
-    """Say in plain words whether an address may be written to, why not, and what happened to it.
-
-    Example:
-      tactful dnc explain ana@example.com
-
-    With --json: {"destination", "answers": [{"channel", "purpose", "allowed", "because"}], "entries": [as in list],
-    "history": [{"at", "what": "block" | "unblock", "channel", "sender", "covers", "source", "reason", "evidence"}]}.
-    """
-    from tactful.elements.options.channel import CHANNELS
-    from tactful.engine.cli.opening import the_engine, the_project
-    from tactful.engine.cli.screen import print_json
-    from tactful.engine.optout import by_hand
-
-    opened = the_project(project)
-    channels = [channel] if channel is not None else [
-        name for name, each in CHANNELS.items() if each.address == ("email" if "@" in address else "phone")
-    ]  # fmt: skip
-    by_hand.destination_for(address, channels[0], opened.region)
-    with the_engine(opened) as engine:
-        answers = [
-            by_hand.explain(engine, address, name, sender=sender, purpose=purpose, region=opened.region)
-            for name in channels
-            for purpose in ("marketing", "transactional")
-        ]
-    if as_json:
-        print_json(_explained_json(answers))
-    else:
-        _show_explained(answers)
-
-
-def _explained_json(answers: list[Explained]) -> dict[str, Any]:
-    from tactful.engine.cli.screen import utc
-    from tactful.engine.reports import Listed
-
-    first = answers[0]
-    return {
-        "destination": first.destination,
-        "answers": [
-            {
-                "channel": each.channel, "purpose": each.purpose, "allowed": each.block is None,
-                "because": each.block and each.block.source,
-            }
-            for each in answers
-        ],
-        "entries": [Listed(block, _reason(first, block)).as_json() for block in first.entries],
-        "history": [
-            {
-                "at": utc(act.at), "what": act.what, "channel": act.block.channel, "sender": act.block.sender or None,
-                "covers": act.block.covers, "source": act.block.source, "reason": act.reason,
-                "evidence": dict(act.evidence),
-            }
-            for act in first.history
-        ],
-    }  # fmt: skip
-
-
-def _reason(explained: Explained, block: Block) -> str | None:
-    """The reason an entry stands with: that of the act that put it there."""
-    key = (block.channel, block.sender, block.covers)
-    acts = [
-        act for act in explained.history
-        if act.what == "block" and (act.block.channel, act.block.sender, act.block.covers) == key
-        and act.at == block.since
-    ]  # fmt: skip
-    return acts[0].reason if acts else None
-
-
-def _show_explained(answers: list[Explained]) -> None:
-    from rich.text import Text
-
-    from tactful.engine.cli.screen import local, out, plain, table
-
-    first = answers[0]
-    screen = out()
-    to = plain(first.destination)
-    for marketing, transactional in zip(answers[::2], answers[1::2], strict=True):
-        by = f" by {first.sender}" if first.sender else ""
-        if marketing.block is None and transactional.block is None:
-            said = Text.assemble(("yes", "good"), f"  {marketing.channel}: {to} may be written to{by}")
-        elif transactional.block is None:
-            only = f"   {marketing.channel}: nothing but receipts and the like may go to {to}{by}"
-            said = Text.assemble(("no", "bad"), only)
-        else:
-            said = Text.assemble(("no", "bad"), f"   {marketing.channel}: nothing may go to {to}{by}")
-        screen.print(said)
-    for block in first.entries:
-        reason = _reason(first, block)
-        because = f", because: {plain(reason)}" if reason else ""
-        since = f"since {local(block.since)} UTC by {plain(block.source)}"
-        screen.print(f"     listed for {_meaning(block)} {since}{because}")
-    if not first.history:
-        screen.print(Text("     It was never on the Do Not Contact list.", "dim"))
-        return
-    screen.print(Text("\nWhat happened", "head"))
-    rows = table("when (UTC)", "what", "for", "by", "reason", free=("by", "reason", "for"))
-    for act in first.history:
-        rows.add_row(local(act.at), _act(act), _meaning(act.block), plain(act.block.source), plain(act.reason or ""))
-    screen.print(rows)
-
-
-def _act(act: Act) -> Text:
-    from rich.text import Text
-
-    return Text("put on the list", "bad") if act.what == "block" else Text("taken off", "good")
-
-
-def _meaning(block: Block) -> str:
-    """`marketing by email, from any sender`."""
-    channel = "any channel" if block.channel == "all" else block.channel
-    return f"{block.covers} by {channel}, from {block.sender or 'any sender'}"
+app.command("explain", cls=Command)(explain)
+app.command("import", cls=Command)(import_)
+app.command("export", cls=Command)(export)
+app.command("verify", cls=Command)(verify)
 
 
 def _why(block: Block, reason: str | None) -> str:

@@ -40,8 +40,8 @@ def preview(
 
     And whether it might go out now, and if not, why.
 
-    Nothing is sent. The flow is read from its file, published or not. `entry.` values are those of the contact's
-    newest journey through the flow, or of --data.
+    Nothing is sent, and the opt-out link it shows leads to nobody's message. The flow is read from its file, published
+    or not. `entry.` values are those of the contact's newest journey through the flow, or of --data.
 
     Example:
       tactful preview win-back offer --contact ana -o offer.html
@@ -60,11 +60,13 @@ def preview(
     loaded = load_flow(flow, project, catalogue())
     send = send_of(loaded, element)
     with the_engine(opened) as engine:
+        from tactful.engine.optout.links import preview_link
         from tactful.engine.preview import preview as previewed
 
         who = the_contact(engine, contact)
         with engine.store.read() as tx:
-            seen = previewed(engine, tx, loaded, send, who, SystemClock().now(), data=given)
+            now, link = SystemClock().now(), preview_link(opened)
+            seen = previewed(engine, tx, loaded, send, who, now, data=given, link=link)
     if as_json:
         print_json(_as_json(loaded, element, who, seen))
     else:
@@ -151,8 +153,8 @@ def send_test(
 ) -> None:
     """Send one message to an address of yours.
 
-    It goes through the flow's real sender. It is not counted and belongs to no journey. An address on the Do Not
-    Contact list is refused here as everywhere.
+    It goes through the flow's real sender. It is not counted and belongs to no journey, and its opt-out link leads to
+    nobody's message. An address on the Do Not Contact list is refused here as everywhere.
 
     Example:
       tactful send-test win-back offer --to me@example.com --contact ana
@@ -163,7 +165,8 @@ def send_test(
     from tactful.elements import catalogue
     from tactful.engine.cli.opening import json_object, load_flow, send_of, the_contact, the_engine, the_project
     from tactful.engine.cli.trouble import wrong_use
-    from tactful.engine.preview import sender_of
+    from tactful.engine.optout.links import one_click_headers, preview_link
+    from tactful.engine.preview import purpose_of, sender_of
 
     given = json_object(data, "--data")
     opened = the_project(project)
@@ -176,9 +179,12 @@ def send_test(
     address = _address(to, send.sends or "", opened.region)
     with the_engine(opened, create=True) as engine:
         who = _as_recipient(the_contact(engine, contact) if contact else None, send.sends or "", address)
-        parts = _render(loaded, send, who, given)
+        link = preview_link(opened)
+        parts = _render(loaded, send, who, given, link)
         _allowed(engine, send.sends or "", sender, address)
-        _hand_over(opened, sender, send.sends or "", address, parts, as_json)
+        purpose = purpose_of(loaded, send, opened.transactional)
+        headers = one_click_headers(link, purpose) if link is not None and send.sends == "email" else {}
+        _hand_over(opened, sender, send.sends or "", address, parts, headers, as_json)
 
 
 def _address(to: str, channel: str, region: str | None) -> str:
@@ -209,13 +215,15 @@ def _as_recipient(contact: Contact | None, channel: str, address: str) -> Contac
             return contact
 
 
-def _render(flow: Flow, send: Send, contact: Contact, data: Mapping[str, Any]) -> Mapping[str, str]:
+def _render(flow: Flow, send: Send, contact: Contact, data: Mapping[str, Any], link: str | None) -> Mapping[str, str]:
     from tactful.elements.contract import Event, MessageKey
     from tactful.engine.cli.trouble import Trouble
-    from tactful.engine.render import CannotRender, render
+    from tactful.engine.clock import SystemClock
+    from tactful.engine.render import CannotRender, at_hand, render
 
+    extras = at_hand(contact, flow.settings, SystemClock().now(), link)
     try:
-        return render(send, contact, Event("by_hand", 0, data), {}, flow.id, MessageKey(0, 0))
+        return render(send, contact, Event("by_hand", 0, data), {}, flow.id, MessageKey(0, 0), extras)
     except CannotRender as error:
         hint = "fill in somebody's values with --contact ID, and what the event brings with --data"
         raise Trouble(f"the message cannot be made: {error.why}", hint) from None
@@ -243,7 +251,13 @@ def _allowed(engine: Engine, channel: str, sender: str, address: str) -> None:
 
 
 def _hand_over(
-    project: LoadedProject, sender: str, channel: str, address: str, parts: Mapping[str, str], as_json: bool
+    project: LoadedProject,
+    sender: str,
+    channel: str,
+    address: str,
+    parts: Mapping[str, str],
+    headers: Mapping[str, str],
+    as_json: bool,
 ) -> None:
     from tactful.elements.contract import MessageKey
     from tactful.engine.channels import Accepted, Blocked, Outgoing, Refused, connect, message_id
@@ -255,7 +269,7 @@ def _hand_over(
     settings = project.senders[sender]
     now = SystemClock().now()
     key = MessageKey(0, now)  # of no journey; a Message-ID of its own, or mail programs would hide the second test
-    outgoing = Outgoing(key, channel, sender, settings, address, parts, message_id(key, sender), now)
+    outgoing = Outgoing(key, channel, sender, settings, address, parts, message_id(key, sender), now, headers)
     connector = connect(settings)
     try:
         # The console's connector prints the message, which is none of the JSON.

@@ -11,35 +11,59 @@ import typer
 from tactful.engine.cli.frame import Json, Project
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from tactful.engine.clock import Clock
+    from tactful.engine.compose import Engine
+    from tactful.engine.project import Project as LoadedProject
+    from tactful.engine.pulse import Pulse
 
 
 def serve(
     publish: Annotated[bool, typer.Option("--publish", help="Publish all flows of the project first.")] = False,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="runner|api", help="One of the two; the other runs elsewhere.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="ADDRESS", help="Where the API listens, in place of the project's.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65_535, help="The port of the API, in place of the project's."
+        ),
+    ] = None,
     project: Project = None,
 ) -> None:
     """Run the engine, until Ctrl-C or SIGTERM.
 
-    Timers fire, journeys move, messages go out. One daemon runs on a database at a time. A published flow follows
+    Timers fire, journeys move, messages go out. One runner works on a database at a time. A published flow follows
     its file: save a change, and new journeys get it. The log goes to stderr: lines for people on a terminal, JSON
     lines elsewhere.
 
+    Where `tactful.yaml` has a section `http:`, or --host or --port are given, the HTTP API and the public pages are
+    served as well.
+
     Example:
       tactful serve --publish
+      tactful serve --only api --port 8080
     """
     from tactful.engine.cli.flows import flows_to_publish, publish_all
-    from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.opening import one_of, the_engine, the_project
     from tactful.engine.clock import SystemClock
     from tactful.engine.running import only_one
 
+    if only is not None:
+        one_of(only, ("runner", "api"), "--only")
     opened = the_project(project)
     sound = flows_to_publish(opened, None, project) if publish else []
     clock = SystemClock()
     _log_to_stderr(clock)
     with the_engine(opened, create=True) as engine:
-        with only_one(engine.store.path):
-            pass  # refused here, before anything is published
-        from tactful.engine.daemon import Daemon, log, stop_on_signals
+        if only != "api":
+            with only_one(engine.store.path):
+                pass  # refused here, before anything is published
+        from tactful.engine.daemon import log
 
         for each in publish_all(engine, sound):
             log.info("published", flow=each.flow, version=each.version, changed=each.changed)
@@ -47,9 +71,53 @@ def serve(
             engine.host.flows.refresh(tx)
         if not engine.host.flows.live.by_id:
             log.warning("no flow is published", hint="tactful publish --all")
-        daemon = Daemon(opened, engine, clock)
-        stop_on_signals(daemon)
-        daemon.run()
+        if only == "api":
+            _serve_api(engine, opened, clock, host, port)
+        else:
+            listens = only is None and (opened.http is not None or host is not None or port is not None)
+            _serve_runner(engine, opened, clock, listens, host, port)
+
+
+def _serve_runner(
+    engine: Engine, project: LoadedProject, clock: Clock, listens: bool, host: str | None, port: int | None
+) -> None:
+    from tactful.engine.daemon import Daemon, stop_on_signals
+
+    daemon = Daemon(project, engine, clock)
+    beside = None
+    if listens:
+        from tactful.engine.api.server import serving
+
+        watched = _watched(engine, clock, daemon.pulse)
+        beside = serving(
+            engine, project, clock, changed=daemon.wake, died=daemon.stop, host=host, port=port, watched=watched
+        )
+    stop_on_signals(daemon.stop)
+    daemon.run(beside)
+
+
+def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str | None, port: int | None) -> None:
+    import threading
+
+    from tactful.engine.api.server import serving
+    from tactful.engine.daemon import log, stop_on_signals
+
+    stop = threading.Event()
+    beside = serving(engine, project, clock, died=stop.set, host=host, port=port, watched=_watched(engine, clock))
+    stop_on_signals(stop.set)
+    with beside:
+        stop.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+def _watched(engine: Engine, clock: Clock, pulse: Pulse | None = None) -> list[Route]:
+    """What this process does is counted from now on, and told to whoever watches over it."""
+    from tactful.engine.api.health_routes import health_routes
+    from tactful.engine.metrics import Metrics
+
+    metrics = engine.store.observer = Metrics(clock)
+    return health_routes(engine, clock, metrics, pulse)
 
 
 def halt(

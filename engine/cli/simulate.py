@@ -178,7 +178,7 @@ def _learnt(given: _Given) -> Learnt:
 def _people(file: Path | None, project: OpenedProject | None) -> list[ContactFields]:
     if file is None:
         return []
-    from tactful.engine.cli.contacts_import import kind_of_file
+    from tactful.engine.cli.rows_in import kind_of_file
     from tactful.engine.cli.screen import count, warn
     from tactful.engine.cli.trouble import wrong_use
     from tactful.engine.contacts_file import Row, read_contacts

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tactful.elements.contract import Instant
     from tactful.engine.backlog import Backlog
     from tactful.engine.compose import Engine
+    from tactful.engine.optout.webhooks import Lag
     from tactful.engine.project import Project as LoadedProject
     from tactful.engine.reports import FlowReport
 
@@ -39,6 +40,7 @@ class _Status:
     backlog: Backlog | None = None
     stuck: dict[str, str] = field(default_factory=dict)
     files: list[tuple[str, str]] = field(default_factory=list)
+    webhooks: list[Lag] = field(default_factory=list)
 
 
 def status(project: Project = None, as_json: Json = False) -> None:
@@ -52,9 +54,9 @@ def status(project: Project = None, as_json: Json = False) -> None:
     With --json: {"database", "running", "halted": {"since", "why"} or null, "contacts", "do_not_contact", "flows":
     [{"flow", "state", "version", "waiting", "finished", "ended", "goals", "next_due"}], "messages": {state: number},
     "stuck_senders": {sender: why}, "files": [{"flow", "state": "broken" | "not published" | "changed" | "gone"}],
-    "backlog": {"timers_late_ms", "messages_late_ms", "waiting": {sender: number}, "in_hand", "reviews", "webhooks":
-    {receiver: acts not told yet}} or null}.
-    A broken file stands there by its name.
+    "webhooks": [{"receiver", "untold": number of changes, "why", "due_at"}], those that are not taken, "backlog":
+    {"timers_late_ms", "messages_late_ms", "waiting": {sender: number}, "in_hand", "reviews"} or null}. A broken file
+    stands there by its name.
     """
     from tactful.engine.cli.opening import the_project
     from tactful.engine.cli.screen import print_json
@@ -94,6 +96,10 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
         found.blocked = reports.blocked(tx)
         found.flows = reports.flows(tx)
         found.messages = reports.message_counts(tx)
+        if project.webhooks:
+            from tactful.engine.optout.webhooks import lags
+
+            found.webhooks = lags(tx, project.webhooks)
     found.backlog = backlog(engine.store, SystemClock().now())
     found.stuck = _stuck(project, list(engine.outbox.waiting()))
     published = {id: live.flow.fingerprint for id, live in engine.host.flows.live.by_id.items()}
@@ -140,12 +146,17 @@ def _files(project: LoadedProject, published: Mapping[str, str], states: Mapping
 def _as_json(found: _Status) -> dict[str, Any]:
     from tactful.engine.cli.screen import utc
 
+    webhooks = [
+        {"receiver": each.receiver, "untold": each.acts, "why": each.why, "due_at": utc(each.due_at)}
+        for each in found.webhooks
+    ]
+
     halted = found.halted and {"since": utc(found.halted[0]), "why": found.halted[1]}
     return {
         "database": found.database, "running": found.running, "halted": halted, "contacts": found.contacts,
         "do_not_contact": found.blocked, "flows": [each.as_json() for each in found.flows],
         "messages": dict(found.messages), "stuck_senders": found.stuck,
-        "files": [{"flow": flow, "state": state} for flow, state in found.files],
+        "files": [{"flow": flow, "state": state} for flow, state in found.files], "webhooks": webhooks,
         "backlog": found.backlog and found.backlog.as_json(),
     }  # fmt: skip
 
@@ -192,7 +203,7 @@ def _show_wants(found: _Status) -> None:
     """What wants somebody's attention, each with what to do."""
     from rich.text import Text
 
-    from tactful.engine.cli.screen import count, out, plain
+    from tactful.engine.cli.screen import count, local, out, plain
 
     wants: list[Text] = []
     if unknown := found.messages.get("unknown"):
@@ -201,6 +212,10 @@ def _show_wants(found: _Status) -> None:
     for sender, why in found.stuck.items():
         said = f", and messages wait for it: {plain(why)}"
         wants.append(Text.assemble((f"{plain(sender)} cannot send", "bad"), said))
+    for lag in found.webhooks:
+        untold = count(lag.acts, "change of the list", "changes of the list")
+        said = f" was not told of {untold}: {plain(lag.why or '')}; it is tried again {local(lag.due_at)} UTC"
+        wants.append(Text.assemble((plain(lag.receiver.partition("?")[0]), "warn"), said))
     for flow, state in found.files:
         style, said = _FILES[state]
         wants.append(Text.assemble((plain(flow), style), f" {said}"))

@@ -10,11 +10,11 @@ erased contact's address is known by (`keyring.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, literal, select, tuple_
 
 from tactful.elements.contract import (
     NOTHING,
@@ -223,13 +223,27 @@ def under_review(tx: Connection, destinations: Iterable[str]) -> dict[str, Insta
     return {row[0]: row[1] for row in _reviews.rows(tx, as_list(destinations))}
 
 
-def listed(tx: Connection, after: str = "", most: int = 1000) -> list[tuple[Block, str | None]]:
-    """A page of the list in the order of destinations, with the reasons."""
-    names = ("destination", "channel", "sender", "covers", "source", "since", "reason")
-    rows = tx.execute(
-        select(*(BLOCK.c[name] for name in names))
-        .where(BLOCK.c.destination > after)
-        .order_by(BLOCK.c.destination, BLOCK.c.channel, BLOCK.c.sender, BLOCK.c.covers)
-        .limit(most)
-    )
-    return [(Block(*row[:6]), row[6]) for row in rows]
+_LISTED = ("destination", "channel", "sender", "covers", "source", "since", "reason")
+_KEY = tuple(BLOCK.c[name] for name in _LISTED[:4])
+
+
+def listed(
+    tx: Connection, after: Entry | None = None, most: int = 1000, *, channel: str | None = None
+) -> list[tuple[Block, str | None]]:
+    """A page of the list with the reasons, in the order of destinations, then of all that names an entry. `after` is
+    the last entry of the page before; `channel` leaves out all other channels."""
+    statement = select(*(BLOCK.c[name] for name in _LISTED)).order_by(*_KEY).limit(most)
+    if after is not None:
+        statement = statement.where(tuple_(*_KEY) > tuple_(*(literal(each) for each in after)))
+    if channel is not None:
+        statement = statement.where(BLOCK.c.channel == channel)
+    return [(Block(*row[:6]), row[6]) for row in tx.execute(statement)]
+
+
+def whole_list(tx: Connection, *, channel: str | None = None) -> Iterator[tuple[Block, str | None]]:
+    """Every entry, in the order of `listed`, however many there are."""
+    last: Entry | None = None
+    while page := listed(tx, last, channel=channel):
+        yield from page
+        block = page[-1][0]
+        last = Entry(block.destination, block.channel, block.sender, block.covers)

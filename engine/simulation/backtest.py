@@ -102,9 +102,7 @@ def backtest(
 ) -> Backtest:
     """Let these contacts live their recorded lives once more, with this version of the flow. `done` is told how many
     have."""
-    machine = Machine(
-        flow, since, until, project.limits, project.transactional, project.opt_out.links.level, enters=False
-    )
+    machine = Machine(flow, since, until, project.limits, project.transactional, project.opt_out.links, enters=False)
     outcome = Backtest(flow.id, since, until)
     number = _number(tx, flow)
     for first in range(0, len(contacts), PAGE):

@@ -35,7 +35,7 @@ from tactful.elements.options.condition import Condition
 from tactful.engine.addresses import destination_of
 from tactful.engine.incoming import OPTED_OUT
 from tactful.engine.interpreter import LONGEST_WALK, ElementError, updated, zone_of
-from tactful.engine.optout import noes
+from tactful.engine.optout import following, noes
 from tactful.engine.optout.do_not_contact import resolve
 from tactful.engine.rules.entry import Entries, refusal
 from tactful.engine.rules.permission import ANY_SENDER
@@ -264,8 +264,9 @@ class Life:
         key, sending = message
         to = destination_of(self.contact, sending.channel)
         if to is not None:
-            sender = sending.sender if self._machine.link_level == "this_sender" else ANY_SENDER
-            self.block(to, sending.channel, sender, "everything", "opt-out link")
+            links = self._machine.links
+            sender = sending.sender if links.level == "this_sender" else ANY_SENDER
+            self.block(to, sending.channel, sender, following.covers_of(sending.purpose, links), following.SOURCE)
             self.mail.hurry()
         self.happens("opted_out", NOTHING, key)
 

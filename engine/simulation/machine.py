@@ -7,18 +7,22 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tactful.elements.contract import END, Instant, Level, SendMessage
+from tactful.elements.contract import END, Instant, SendMessage
 from tactful.elements.options.duration import SWING, Duration
 from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
 from tactful.engine.lifecycle import next_entry
+from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
 from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.rules.turn import sender_of
 from tactful.engine.simulation.answering import make_ready
 from tactful.engine.simulation.spot import DAY, HOUR, MINUTE, NEVER, QUARTER, Sending, Spot
 from tactful.flows.model import ByEvent, BySchedule, BySegment, Flow, StopRule
+
+LINKS = Links()
+"""What opt-out links do where no project says otherwise."""
 
 _WALL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what a wall shows has no zone
 
@@ -37,14 +41,14 @@ class Machine:
         until: Instant,
         limits: Sequence[Limit] = (),
         transactional: frozenset[str] = frozenset(),
-        link_level: Level = "any_sender",
+        links: Links = LINKS,
         *,
         enters: bool = True,
     ) -> None:
         self.flow = flow
         self.begins = begins
         self.until = until
-        self.link_level = link_level
+        self.links = links
         self.policy = Policy(tuple(limits))
         self.fewest = min(
             (limit.messages for limit in limits), default=NEVER

@@ -14,16 +14,16 @@ from itertools import islice
 from multiprocessing import get_context
 
 from tactful.elements import catalogue
-from tactful.elements.contract import Instant, Level
+from tactful.elements.contract import Instant
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.project import Project
-from tactful.engine.project_options import KeywordRule, PackRule
+from tactful.engine.project_options import KeywordRule, Links, PackRule
 from tactful.engine.rules.permission import Limit
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.conduct import Drawing
 from tactful.engine.simulation.crowd import Crowd
 from tactful.engine.simulation.life import Life
-from tactful.engine.simulation.machine import Machine
+from tactful.engine.simulation.machine import LINKS, Machine
 from tactful.engine.simulation.outcome import Tally
 from tactful.engine.simulation.passage import ENTER
 from tactful.engine.simulation.spot import DAY
@@ -50,7 +50,7 @@ class Trial:
     people: Sequence[ContactFields] = ()
     limits: tuple[Limit, ...] = ()
     transactional: frozenset[str] = frozenset()
-    link_level: Level = "any_sender"
+    links: Links = LINKS
     senders: Mapping[str, str] = field(default_factory=dict)
     keywords: tuple[KeywordRule | PackRule, ...] = ()
 
@@ -65,7 +65,7 @@ class Trial:
             return trial
         return cls(
             trial.sources, contacts, begins, days, rates, people, project.limits, project.transactional,
-            project.opt_out.links.level, {name: each.channel for name, each in (project.senders or {}).items()},
+            project.opt_out.links, {name: each.channel for name, each in (project.senders or {}).items()},
             project.opt_out.keywords,
         )  # fmt: skip
 
@@ -82,7 +82,7 @@ class Trial:
 
     def machine(self) -> Machine:
         """The flow, made ready."""
-        return Machine(self.flow(), self.begins, self.until, self.limits, self.transactional, self.link_level)
+        return Machine(self.flow(), self.begins, self.until, self.limits, self.transactional, self.links)
 
 
 class Stage:

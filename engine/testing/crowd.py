@@ -21,6 +21,7 @@ from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.delivery import Lane
 from tactful.engine.incoming import Incoming
+from tactful.engine.optout.links import OptOutLinks
 from tactful.engine.runner import Runner
 from tactful.engine.senders import Sender
 from tactful.engine.store.statements import CONTACT, MESSAGE
@@ -152,7 +153,14 @@ class Play:
     to come, and so plays many thousands.
     """
 
-    def __init__(self, engine: Engine, senders: Mapping[str, Sender], habits: Habits, now: Instant) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        senders: Mapping[str, Sender],
+        habits: Habits,
+        now: Instant,
+        links: OptOutLinks | None = None,
+    ) -> None:
         self.clock = SetClock(now)
         self.events = 0
         self._engine = engine
@@ -160,7 +168,9 @@ class Play:
         self._runner = Runner(engine, self.clock)
         self._mailbox = _Mailbox()
         self._lanes = {
-            name: Lane(name, sender.model_copy(update={"rate": None}), engine.outbox, self.clock, self._mailbox)
+            name: Lane(
+                name, sender.model_copy(update={"rate": None}), engine.outbox, self.clock, self._mailbox, links=links
+            )
             for name, sender in senders.items()
         }
         self._coming: list[tuple[Instant, int, Incoming]] = []

@@ -1,28 +1,29 @@
-"""A contact follows the opt-out link of a message, and confirms."""
+"""Opt-out links in a world: messages print them, and contacts follow them."""
 
 from __future__ import annotations
 
-from tactful.elements.contract import Instant, Level, MessageKey
+from tactful.elements.contract import Instant, MessageKey
 from tactful.engine.compose import Engine
-from tactful.engine.incoming import OPTED_OUT, Incoming
-from tactful.engine.optout.do_not_contact import Change, Entry
-from tactful.engine.optout.opting import opt
-from tactful.engine.rules.permission import ANY_SENDER
-from tactful.engine.store import reading
+from tactful.engine.optout.following import opt_out
+from tactful.engine.optout.links import OptOutLinks, linked_message, links_of
+from tactful.engine.project import Project
+from tactful.engine.project_options import Links
 
-SOURCE = "opt-out link"
+NOWHERE = "https://opt-out.invalid"
+"""Where links lead in a world without a project that says where."""
 
 
-def opt_out_by_link(engine: Engine, key: MessageKey, level: Level, now: Instant) -> None:
-    """What confirming the link of a message does: the address it went to is put on the Do Not Contact list for the
-    message's channel, covering everything; messages that wait are looked at again; then the message has `opted_out`."""
-    with engine.host.transaction() as tx:
-        message = reading.stands(tx, [key.journey])[key]
-        contact = reading.contacts(tx, [message.contact])[message.contact].key
-        assert message.destination is not None, "a message whose link was followed was sent"
-        sender = message.sender if level == "this_sender" else ANY_SENDER
-        entry = Entry(message.destination, message.channel, sender, "everything")
-        change = Change(True, entry, SOURCE, None, {"message": str(key)})
-        data = {"channel": message.channel, "sender": message.sender}
-        opt(engine.host, tx, [change], now, data, told_already=[contact])
-        engine.host.learn(tx, [Incoming(OPTED_OUT, message=key, data=data)], now)
+def links_in(engine: Engine, project: Project | None) -> OptOutLinks | None:
+    """The links of a world's messages; None where its project has them switched off."""
+    keyring = engine.do_not_contact.keyring
+    if project is None or project.opt_out.base_url is None:
+        return OptOutLinks(engine.store, keyring, NOWHERE)
+    return links_of(engine.store, keyring, project)
+
+
+def opt_out_by_link(engine: Engine, project: Project | None, key: MessageKey, now: Instant) -> None:
+    """The link of a message is followed and confirmed on its page."""
+    with engine.store.read() as tx:
+        message = linked_message(tx, key)
+    assert message is not None, "a message whose link was followed was sent"
+    opt_out(engine, message, Links() if project is None else project.opt_out.links, now)

@@ -34,7 +34,7 @@ from tactful.engine.testing import blocks, history
 from tactful.engine.testing.coverage import Taken
 from tactful.engine.testing.history import MessageStand
 from tactful.engine.testing.journey import JourneyView
-from tactful.engine.testing.links import opt_out_by_link
+from tactful.engine.testing.links import links_in, opt_out_by_link
 from tactful.engine.testing.post import Post, Sent
 from tactful.flows.load import load_file, load_sources
 from tactful.flows.model import LONE, Flow
@@ -102,6 +102,7 @@ class World:
         rules, region = (self.project.keyword_rules, self.project.region) if self.project else ((), None)
         self.inbox = Inbox(self.engine, self._senders, rules, region, self._answer)
         self._runner = Runner(self.engine, self.clock, inbox=self.inbox)
+        self._links = links_in(self.engine, self.project)
         self._lanes: dict[str, Lane] = {}
 
     # --- flows and contacts
@@ -227,8 +228,7 @@ class World:
 
     def opts_out(self, element: str, contact: str | None = None) -> None:
         """The opt-out link of the newest message of an element is followed and confirmed."""
-        level = self.project.opt_out.links.level if self.project else "any_sender"
-        opt_out_by_link(self.engine, self.message(element, contact).key, level, self.clock.now())
+        opt_out_by_link(self.engine, self.project, self.message(element, contact).key, self.clock.now())
         self.settle()
 
     def block(self, contact: str, channel: str, sender: str | None = None) -> bool:
@@ -298,7 +298,9 @@ class World:
             settings = self._senders.get(sender) or ConsoleSender(via="console", channel="email")
             # At what rate a provider takes messages is nothing that virtual time could show.
             settings = settings.model_copy(update={"rate": None})
-            lane = self._lanes[sender] = Lane(sender, settings, self.engine.outbox, self.clock, self.post)
+            lane = self._lanes[sender] = Lane(
+                sender, settings, self.engine.outbox, self.clock, self.post, links=self._links
+            )
         return lane
 
     def _note(self, now: Instant) -> None:

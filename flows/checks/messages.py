@@ -134,7 +134,9 @@ def _never_reported(event: str, send: str, draft: Draft) -> tuple[str, str] | No
     if facts is not None and facts.reports is not None and event not in facts.reports:
         message = f"{quoted(event)} is never reported by {quoted(sender)}, the sender of {quoted(send)}"
         reports = f"it reports {listed(sorted(facts.reports)) or 'nothing'}"
-        return message, f"{reports}; where something else tells the engine of it, name it in the sender's `reports`"
+        elsewhere = f"{reports}; where something else tells the engine of it, name it in the sender's `reports`"
+        ours = element.sends == "email" and event in ("opened", "clicked")
+        return message, f"{elsewhere}, or have it found out by `track`" if ours else elsewhere
     if facts is not None and event == "replied" and not facts.two_way:
         message = f"nobody can reply to {quoted(sender)}, the sender of {quoted(send)}"
         return message, "use a sender with `two_way: true`"

@@ -14,6 +14,7 @@ from tactful.flows.problem import listed, quoted
 from tactful.flows.text import Spot
 
 OPT_OUT_LINK = "opt_out_link"
+"""What templates call the opt-out link of their message."""
 
 
 def check_senders(draft: Draft) -> None:

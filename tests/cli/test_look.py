@@ -1,8 +1,11 @@
 """`status`, `journeys`, `journey`, `messages`, `settle`."""
 
 import pytest
+from sqlalchemy import insert
 
 from tactful.engine.clock import SystemClock
+from tactful.engine.store.statements import table
+from tactful.engine.store.tables import WebhookRow
 
 NO_PASSWORD = "via: smtp, host: mail.example, username: acme, password: {env: NOT_SET_HERE}"
 
@@ -32,7 +35,7 @@ def test_status(tactful, busy_shop):
     found = tactful("status", "--json").json
     assert set(found) == {
         "database", "running", "halted", "contacts", "do_not_contact", "flows", "messages", "stuck_senders", "files",
-        "backlog",
+        "webhooks", "backlog",
     }  # fmt: skip
     assert (found["contacts"], found["do_not_contact"]) == (8, 1)
     assert found["messages"] == {"sent": 2, "suppressed": 1}
@@ -215,3 +218,19 @@ def test_settle_of_bad_names(tactful, open_shop):
     assert "is not a message" in tactful("settle", "x", "sent", code=2).err
     assert "did you mean `sent`?" in tactful("settle", "1.1", "snt", code=2).err
     assert "there is no message 1.1" in tactful("settle", "1.1", "sent", code=1).err
+
+
+def test_status_names_a_webhook_that_is_not_taken(tactful, engine, open_shop):
+    url = "https://crm.acme.example/hooks?token=hunter2"
+    with (open_shop / "tactful.yaml").open("a") as file:
+        file.write(f"\nwebhooks:\n  - {{url: '{url}', secret: {{env: HOOK}}}}\n")
+    with engine.store.write() as tx:
+        tx.execute(insert(table(WebhookRow)).values(receiver=url, behind=0, tries=2, due_at=0, why="it answered 500"))
+    tactful("dnc", "add", "ana.kovac@example.com")
+    (said,) = [line for line in tactful("status").out.splitlines() if "crm.acme" in line]
+    assert said == (
+        "• https://crm.acme.example/hooks was not told of 1 change of the list: it answered 500; "
+        "it is tried again Thu 1 Jan 1970 00:00 UTC"
+    )
+    (webhook,) = tactful("status", "--json").json["webhooks"]
+    assert webhook == {"receiver": url, "untold": 1, "why": "it answered 500", "due_at": "1970-01-01T00:00:00Z"}

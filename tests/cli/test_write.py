@@ -1,5 +1,6 @@
 """`check`, `elements`, `schema`, `draw`, `preview`, `send-test`: what one writes flows with."""
 
+import email
 import json
 from pathlib import Path
 
@@ -249,6 +250,37 @@ def test_send_test_goes_through_the_connector(tactful, shop):
         line for each in (first, second) for line in each.read_bytes().splitlines() if line.startswith(b"Message-ID")
     }
     assert len(ids) == 2, "mail programs would hide the second test"
+
+
+LINKED = "opt_out:\n  base_url: https://go.acme.example\n"
+
+
+def with_links(shop):
+    """The shop has opt-out links, and its email prints one."""
+    text = (shop / "tactful.yaml").read_text(encoding="utf-8").replace("via: console", "via: console, folder: sent")
+    (shop / "tactful.yaml").write_text(text.replace("opt_out:\n", LINKED), encoding="utf-8")
+    (shop / "flows" / "win-back" / "offer.html").write_text(
+        '<p>{{ "now" | date: "%Y" }}</p><a href="{{ opt_out_link }}">No more</a>', encoding="utf-8"
+    )
+
+
+def test_a_link_that_is_only_looked_at_leads_to_nobody(tactful, open_shop):
+    with_links(open_shop)
+    found = tactful("preview", "win-back", "offer", "--contact", "ana", "--json").json
+    assert '<a href="https://go.acme.example/o/preview000">' in found["parts"]["html"]
+    assert found["parts"]["html"].startswith("<p>20")
+    tactful("send-test", "win-back", "offer", "--to", "me@example.com")
+    (file,) = (open_shop / "sent").iterdir()
+    message = email.message_from_bytes(file.read_bytes())
+    assert message["List-Unsubscribe"] == "<https://go.acme.example/o/preview000>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_text_with_a_link_in_a_project_without_says_what_is_missing(tactful, open_shop):
+    (open_shop / "flows" / "win-back" / "offer.html").write_text("{{ opt_out_link }}", encoding="utf-8")
+    assert "[opt-out-links-off]" in tactful("check").out
+    ran = tactful("preview", "win-back", "offer", "--contact", "ana", code=1)
+    assert "`opt_out_link` has no value here" in ran.err
 
 
 def test_send_test_as_json_has_nothing_else_on_stdout(tactful, open_shop):

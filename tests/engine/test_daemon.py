@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -235,3 +237,30 @@ def test_a_clock_set_back_two_hours_keeps_the_daemon_awake(running: Running) -> 
             thread.join(20)
             engine.close()
     assert running.sent() == 2
+
+
+def test_the_daemon_tracks_for_senders_that_ask_for_it(running: Running) -> None:
+    project = running.folder / "tactful.yaml"
+    project.write_text(
+        project.read_text().replace("folder: out", "folder: out, track: [opened, clicked]")
+        + "opt_out: {base_url: https://go.acme.example}\n"
+    )
+    loaded, problems = load_project(project)
+    assert loaded is not None, [problem.render() for problem in problems]
+    running.project = loaded
+    running.flow_file.write_text(FLOW.replace("text: First", """html: '<a href="https://acme.example">tea</a>'"""))
+    flow = load_file(running.flow_file, catalogue(), loaded.surroundings()).flow
+    assert flow is not None
+    running.engine.lifecycle.publish(flow, CLOCK.now())
+    with running.daemon():
+        running.begin()
+        wait_until(lambda: running.sent() == 2)
+    first, second = (email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+                     for file in sorted((running.folder / "out").glob("*.eml")))  # fmt: skip
+    html = first.get_body(("html",))
+    assert html is not None
+    assert "https://go.acme.example/c/1.1.1." in html.get_content()
+    assert "https://go.acme.example/v/1.1." in html.get_content()
+    plain = second.get_body(("plain",))
+    assert plain is not None
+    assert "go.acme.example" not in plain.get_content(), "there is nothing to track in plain text"

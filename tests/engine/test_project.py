@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tactful.elements.options.duration import Duration
+from tactful.engine.http_options import Http, HttpLimits, KeyOptions, Listen, Webhook
 from tactful.engine.project import NotSet, Project, find_project, load_project
 from tactful.engine.project_options import KeywordRule, Links, OptOut, PackRule
 from tactful.engine.rules.permission import Limit
@@ -111,6 +112,41 @@ def test_what_flows_want_to_know(folder):
     )
 
 
+TRACKS = """\
+senders:
+  a@acme.example: {channel: email, via: smtp, host: localhost, %s}
+  b@acme.example: {channel: email, via: console, track: [opened]}
+opt_out: {base_url: https://go.acme.example, links: {enabled: false}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "reports"),
+    [
+        ("track: []", set()),
+        ("track: [opened]", {"opened"}),
+        ("track: [clicked, opened]", {"opened", "clicked"}),
+        ("track: [opened], reports: [bounced]", {"opened", "bounced"}),
+    ],
+)
+def test_what_is_tracked_counts_as_reported(folder, written, reports):
+    senders = project(folder, TRACKS % written).surroundings().senders
+    assert senders is not None
+    assert senders["a@acme.example"].reports == reports
+    assert senders["b@acme.example"].reports is None, "the console reports whatever email can"
+
+
+def test_tracking_that_leads_nowhere_is_told_at_its_place(folder):
+    text = TRACKS.partition("opt_out")[0] % "track: [opened]"
+    assert told(folder, text) == [(2, 64, "links-lead-nowhere"), (3, 50, "links-lead-nowhere")]
+    assert told(folder, text + "opt_out: {base_url: nowhere}") == [(4, 21, "bad-url")], "one mistake is told once"
+    assert told(folder, text.replace("via: smtp, host: localhost", "via: infobip")) == [
+        (2, 29, "wrong-channel"),
+        (2, 50, "unknown-option"),
+        (3, 50, "links-lead-nowhere"),
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
 def test_an_empty_file_is_a_project(folder, text):
     found = project(folder, text)
@@ -180,6 +216,12 @@ opt_out:
         ("senders: {a@x.example: {channel: email, via: console, reports: [openned]}}", "did you mean `opened`?"),
         ("senders: {a@X.example: {channel: email, via: console}}", "write `a@x.example`"),
         ("senders: {+385 95 000111: {channel: push, via: console, nam: x}}", "did you mean `name`?"),
+        ("senders: {a@x.example: {channel: email, via: console, track: [openned]}}", "did you mean `opened`?"),
+        ("senders: {+38595000111: {channel: sms, via: console, track: [clicked]}}", "leave it out"),
+        (
+            "senders: {a@x.example: {channel: email, via: console, track: [opened]}}",
+            "write `opt_out: {base_url: https://…}`, where this engine answers, or leave `track` out",
+        ),
         ("opt_out: {links: {enabled: true}}", "write `base_url: https://…` above, or `enabled: false`"),
     ],
 )
@@ -437,11 +479,129 @@ def test_a_number_nobody_can_opt_out_from_is_a_warning(folder):
     assert told(folder, TWO + "opt_out: {base_url: https://go.acme.example}") == []
 
 
+@pytest.mark.parametrize(
+    ("written", "days"),
+    [("5 years", 1827), ("6 years", 2192), ("10 years", 3653), ("2000 days", 2000), ("300 weeks", 2100)],
+)
+def test_histories_are_kept_for_so_long(folder, written, days):
+    assert project(folder, f"opt_out: {{keep_history: {written}}}").keep_history.days == days
+
+
+def test_histories_are_kept_for_five_years_where_nothing_is_said(folder):
+    assert project(folder, "").keep_history.days == 1827
+
+
+def test_a_country_may_ask_for_longer_and_never_for_less(folder):
+    (folder / "tactful.yaml").write_text("countries: [us]\nopt_out: {keep_history: 30 days}")
+    found, _ = load_project(folder / "tactful.yaml")
+    assert found is not None
+    assert found.keep_history.days == 1827
+    assert project(folder, "countries: [us]\nopt_out: {keep_history: 6 years}").keep_history.days == 2192
+
+
+@pytest.mark.parametrize("written", ["30 days", "4 years", "1826 days"])
+def test_less_than_five_years_is_a_warning(folder, written):
+    problem = only(folder, f"opt_out: {{keep_history: {written}}}")
+    assert (problem.severity, problem.code, problem.place.column) == ("warning", "kept-too-short", 25)
+
+
+@pytest.mark.parametrize("written", ["0 years", "11 years", "5 months", "5", "forever"])
+def test_what_is_no_time_to_keep_histories(folder, written):
+    assert only(folder, f"opt_out: {{keep_history: {written}}}").severity == "error"
+
+
 def test_limits_look_back_so_far(folder):
     assert only(folder, "limits: [{messages: 1, per: 401 days}]").code == "too-long"
     assert (
         project(folder, "limits: [{messages: 1, per: 400 days, when_limited: skip}]").limits[0].when_limited == "skip"
     )
+
+
+# --- HTTP ----------------------------------------------------------------------------------------
+
+HTTP = """
+http:
+  host: 0.0.0.0
+  port: 80
+  public: {host: "::", port: 443}
+  keys:
+    - {name: the shop, key: {env: SHOP_KEY}, scopes: [events, "do-not-contact:read"]}
+  limits: {per_key: 60, megabytes: 1}
+webhooks:
+  - {url: "https://crm.acme.example/hooks?x=1", secret: {env: CRM_SECRET}}
+  - {url: "http://localhost:9000", secret: {env: CRM_SECRET}}
+"""
+
+
+def test_where_it_listens_and_whom_it_tells(folder):
+    found = project(folder, HTTP)
+    assert found.http == Http(
+        host="0.0.0.0",
+        port=80,
+        public=Listen(host="::", port=443),
+        keys=(KeyOptions(name="the shop", key=Secret(env="SHOP_KEY"), scopes=("events", "do-not-contact:read")),),
+        limits=HttpLimits(per_key=60, megabytes=1),
+    )
+    assert found.webhooks == (
+        Webhook(url="https://crm.acme.example/hooks?x=1", secret=Secret(env="CRM_SECRET")),
+        Webhook(url="http://localhost:9000", secret=Secret(env="CRM_SECRET")),
+    )
+
+
+def test_without_the_section_nothing_listens_and_with_an_empty_one_this_machine_is_answered(folder):
+    assert project(folder, "").http is None
+    assert project(folder, "http: {}").http == Http(host="127.0.0.1", port=8080)
+
+
+def test_everything_that_is_wrong_with_http_at_once(folder):
+    found = told(
+        folder,
+        """\
+http:
+  host: "a b"
+  port: 0
+  public: {host: 1.2.3.4, prot: 3}
+  limits: {per_key: 0}
+  keys:
+    - {name: shop, key: hunter2, scopes: [event]}
+    - {name: "a\\nb", key: {env: "A B"}, scopes: []}
+    - {name: web, key: {env: K}, scopes: [events]}
+    - {name: web, key: {env: K}, scopes: [events]}
+webhooks:
+  - {url: "http://x.example", secret: {env: S}}
+  - {url: "https://x.example/a", secret: {env: S}}
+  - {url: "https://x.example/a", secret: {env: S}}
+  - {url: "https://u:p@x.example/a", secret: {env: S}}
+  - {url: "https://[", secret: whsec_x}
+""",
+    )
+    assert found == [
+        (2, 9, "bad-host"),
+        (3, 9, "out-of-range"),
+        (4, 27, "unknown-option"),
+        (5, 21, "out-of-range"),
+        (7, 25, "secret-in-file"),
+        (7, 42, "unknown-scope"),
+        (8, 14, "bad-name"),
+        (8, 33, "bad-name"),
+        (8, 49, "too-short"),
+        (10, 7, "duplicate-name"),
+        (12, 11, "bad-url"),
+        (14, 5, "duplicate-webhook"),
+        (15, 11, "secret-in-file"),
+        (16, 11, "bad-url"),
+        (16, 32, "secret-in-file"),
+    ]
+
+
+def test_a_secret_in_the_file_is_not_shown(folder):
+    _, problems = load(folder, "http: {keys: [{name: a, key: hunter2, scopes: [events]}]}")
+    assert "hunter2" not in "".join(problem.render() for problem in problems)
+
+
+def test_public_pages_of_their_own_have_an_address_of_their_own(folder):
+    problem = only(folder, "http: {port: 80, public: {port: 80}}")
+    assert (problem.code, problem.hint) == ("same-address", "leave it out, or name another")
 
 
 # --- Places --------------------------------------------------------------------------------------

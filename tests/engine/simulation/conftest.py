@@ -68,8 +68,8 @@ class Crowd:
         project = self.project
         if project is None:
             return Machine(self.flow, MONDAY, self.until)
-        level = project.opt_out.links.level
-        return Machine(self.flow, MONDAY, self.until, project.limits, project.transactional, level)
+        links = project.opt_out.links
+        return Machine(self.flow, MONDAY, self.until, project.limits, project.transactional, links)
 
     def conduct(self, machine: Machine) -> Drawing:
         project = self.project
@@ -224,8 +224,7 @@ class Played:
     def opt_out(self, contact: str, key: MessageKey) -> None:
         from tactful.engine.testing.links import opt_out_by_link
 
-        level = self.crowd.project.opt_out.links.level if self.crowd.project else "any_sender"
-        opt_out_by_link(self.world.engine, self.real(contact, key), level, self.world.clock.now())
+        opt_out_by_link(self.world.engine, self.crowd.project, self.real(contact, key), self.world.clock.now())
         self.world.settle()
 
     def real(self, contact: str, key: MessageKey) -> MessageKey:

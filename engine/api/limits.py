@@ -1,0 +1,213 @@
+"""What keeps one caller from taking all there is: how many requests, how large, how slow, how many at once.
+
+All of it is ASGI, around the application, so that it holds for every route and for bodies that come in pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import blake2b
+from ipaddress import ip_address
+from secrets import token_bytes
+from typing import TYPE_CHECKING
+
+import limits as rates
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from tactful.engine.api.keys import Keys, key_in, unknown_key
+from tactful.engine.api.problem import Problem, response_to
+from tactful.engine.api.public import TOLD_BY_GET
+from tactful.engine.http_options import HttpLimits
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from tactful.engine.clock import Clock
+
+BODY_SECONDS = 30.0
+"""How long the body of a request may take to come."""
+
+ANSWER_SECONDS = 30.0
+"""How long a caller may take to take a piece of the answer."""
+
+MOST_AT_ONCE = 64
+"""Requests under way; one more is asked to come again."""
+
+PRIVATE = "/v1/"
+"""What begins so wants a key."""
+
+NEVER_TOO_OFTEN = "/o/"
+"""What begins so is never refused for coming too often: mail programs press the button of RFC 8058 from few addresses,
+and a no must arrive."""
+
+_BUCKETS = 4_096
+
+
+class Rates:
+    """How often keys and addresses may come, in any one minute."""
+
+    def __init__(self, limits: HttpLimits, clock: Clock) -> None:
+        self._per_key = rates.RateLimitItemPerMinute(limits.per_key)
+        self._per_address = rates.RateLimitItemPerMinute(limits.per_address)
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._clock = clock
+        self._salt = token_bytes(16)
+
+    def key(self, name: str) -> Problem | None:
+        """A request with this key; why it may not be, None where it may."""
+        return self._hit(self._per_key, f"key {name}")
+
+    def address(self, host: str) -> Problem | None:
+        """A request without a key from this address; why it may not be, None where it may."""
+        return self._hit(self._per_address, f"address {self._bucket(host)}")
+
+    def _bucket(self, host: str) -> int:
+        """Addresses share a fixed number of windows, or whoever has many addresses would fill the memory. Who has
+        one address of IPv6 has 2**64."""
+        try:
+            address = ip_address(host)
+        except ValueError:
+            network = host.encode()
+        else:
+            network = address.packed[:8] if address.version == 6 else address.packed
+        return int.from_bytes(blake2b(network, key=self._salt, digest_size=4).digest()) % _BUCKETS
+
+    def _hit(self, rate: rates.RateLimitItem, whose: str) -> Problem | None:
+        if self._windows.hit(rate, whose):
+            return None
+        seconds = self._windows.get_window_stats(rate, whose).reset_time - self._clock.now() / 1000
+        after = str(max(1, min(60, math.ceil(seconds))))
+        return Problem(429, "that is too many requests; wait, and tell more at once", headers={"retry-after": after})
+
+
+class Door:
+    """Lets in who may come: with a key to what is private, and not too often to all else."""
+
+    def __init__(self, app: ASGIApp, keys: Keys, rates: Rates) -> None:
+        self._app = app
+        self._keys = keys
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        private = scope["path"].startswith(PRIVATE)
+        key = key_in(scope, self._keys) if private else None
+        if key is not None:
+            refusal = self._rates.key(key.name)
+            scope.setdefault("state", {})["key"] = key
+        elif scope["path"].startswith(NEVER_TOO_OFTEN):
+            refusal = None
+        else:
+            refusal = self._rates.address((scope.get("client") or ("",))[0])
+            if refusal is None and private:
+                refusal = unknown_key()
+        if refusal is not None:
+            await response_to(refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, _unkept(send) if private else send)
+
+
+def _unkept(send: Send) -> Send:
+    async def forward(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [each for each in message["headers"] if each[0] != b"cache-control"]
+            message["headers"] = [*kept, (b"cache-control", b"no-store")]
+        await send(message)
+
+    return forward
+
+
+class Bodies:
+    """Bodies of so many bytes, in so much time; and answers that are taken."""
+
+    def __init__(
+        self, app: ASGIApp, most_bytes: int, body_seconds: float = BODY_SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._app = app
+        self._most = most_bytes
+        self._body_seconds = body_seconds
+        self._answer_seconds = answer_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if int(declared) > self._most:
+            await response_to(self._too_large())(scope, receive, send)
+            return
+        with suppress(_NotTaken):  # nobody is there to be told
+            await self._app(scope, self._bounded(receive), self._taken(send))
+
+    def _bounded(self, receive: Receive) -> Receive:
+        give_up_at = asyncio.get_running_loop().time() + self._body_seconds
+        got, more = 0, True
+
+        async def bounded() -> Message:
+            nonlocal got, more
+            if not more:
+                return await receive()  # the caller goes away, some time
+            try:
+                async with asyncio.timeout_at(give_up_at):
+                    message = await receive()
+            except TimeoutError:
+                raise Problem(408, "the body took too long to come", headers={"connection": "close"}) from None
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "the body did not come whole")
+            got += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            if got > self._most:
+                raise self._too_large()
+            return message
+
+        return bounded
+
+    def _taken(self, send: Send) -> Send:
+        async def taken(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._answer_seconds):
+                    await send(message)
+            except TimeoutError:
+                raise _NotTaken from None
+
+        return taken
+
+    def _too_large(self) -> Problem:
+        mb = self._most // 1_000_000
+        return Problem(413, f"a request has at most {mb} MB; send it in parts", headers={"connection": "close"})
+
+
+class _NotTaken(Exception):
+    """The caller does not take the answer."""
+
+
+class Crowd:
+    """So many requests at once. `done` is told of each that changed something."""
+
+    def __init__(self, app: ASGIApp, most: int = MOST_AT_ONCE, changed: Callable[[], None] = lambda: None) -> None:
+        self._app = app
+        self._most = most
+        self._changed = changed
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._under_way >= self._most:
+            busy = Problem(503, "too many requests are under way; try again", headers={"retry-after": "1"})
+            await response_to(busy)(scope, receive, send)
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= 1
+            if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(TOLD_BY_GET):
+                self._changed()
