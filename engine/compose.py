@@ -15,6 +15,7 @@ from tactful.engine.outbox import Outbox
 from tactful.engine.project import Project
 from tactful.engine.rules.permission import NO_POLICY, Policy
 from tactful.engine.store.database import Store, open_store
+from tactful.engine.store.tally import Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +41,27 @@ def open_engine(
     transactional: frozenset[str] = frozenset(),
     secret: str | None = None,
     image: bytes | None = None,
+    observer: Observer | None = None,
 ) -> Engine:
     """Open a database, laying it out or bringing it to the newest schema first.
 
     `elements` is the catalogue, by default all that are installed; `policy` and `secret` (`keyring.py`) are the
-    project's own; `image` is what a database in memory begins as (`Store.image`). Raises StoreError where the database
-    cannot be used.
+    project's own; `image` is what a database in memory begins as (`Store.image`); `observer` is told of what is done.
+    Raises StoreError where the database cannot be used.
     """
     store = open_store(database, image)
+    if observer is not None:
+        store.observer = observer
     store.upgrade()
     do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
     host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
     return Engine(store, host, Lifecycle(host), Outbox(host, policy), do_not_contact)
 
 
-def open_engine_of(project: Project) -> Engine:
+def open_engine_of(project: Project, observer: Observer | None = None) -> Engine:
     """The engine on a project's database, with the project's policy. Raises StoreError, and NotSet where an
     environment variable is missing."""
     return open_engine(
-        project.database_url(), policy=project.policy, transactional=project.transactional, secret=project.own_secret()
-    )
+        project.database_url(), policy=project.policy, transactional=project.transactional, secret=project.own_secret(),
+        observer=observer,
+    )  # fmt: skip

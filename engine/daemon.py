@@ -22,6 +22,7 @@ from tactful.engine.compose import Engine
 from tactful.engine.delivery import Delivery
 from tactful.engine.flow_files import FlowFiles
 from tactful.engine.flowbook import LIVE, PAUSED
+from tactful.engine.history import Pruning
 from tactful.engine.optout.inbox import inbox_of
 from tactful.engine.optout.links import links_of
 from tactful.engine.optout.retention import Retention
@@ -45,7 +46,8 @@ log = structlog.get_logger()
 
 
 class Daemon:
-    """A project's engine, running. `run` returns when it was asked to stop."""
+    """A project's engine, running. `run` returns when it was asked to stop; `pulse` beats as long as its work goes
+    on."""
 
     def __init__(self, project: Project, engine: Engine, clock: Clock) -> None:
         self._project = project
@@ -60,8 +62,11 @@ class Daemon:
             tracking=tracking_of(engine, project),
         )  # fmt: skip
         self._webhooks = Webhooks(engine.store, project.webhooks, clock)
-        retention = Retention(engine, project.keep_history)
-        runner = Runner(engine, clock, self._delivery.wake, inbox_of(engine, project), retention)
+        runner = Runner(
+            engine, clock, self._delivery.wake, inbox_of(engine, project), Retention(engine, project.keep_history),
+            None if project.keep_journeys is None else Pruning(engine, project.keep_journeys), self._stop.is_set,
+        )  # fmt: skip
+        self.pulse = runner.pulse
         self._alarm = Alarm(runner.work, clock, self._failed)
 
     def stop(self) -> None:

@@ -120,7 +120,11 @@ class Lane:
         began = self._clock.monotonic()
         outgoing, failed = self._render(taken, now)
         self._recorder.begin(failed)
-        self._hand_over(outgoing, {each.key: each.tries for each in taken}, stopping)
+        try:
+            self._hand_over(outgoing, {each.key: each.tries for each in taken}, stopping)
+        except Exception:
+            self._outbox.observer.provider_failed(self.sender, "raised")
+            raise
         if self.pace is not None:
             self.pace.spend(len(outgoing))
         else:
@@ -153,7 +157,10 @@ class Lane:
                 failed.append(Settled(each.key, FAILED, str(error)))
                 continue
             except Exception as error:  # anybody's element or template; its trouble is this message's alone
-                log.exception("a message could not be rendered", message=str(each.key), flow=each.flow)
+                log.exception(
+                    "a message could not be rendered", message=str(each.key), journey=each.key.journey, flow=each.flow,
+                    contact=each.contact.number,
+                )  # fmt: skip
                 failed.append(Settled(each.key, FAILED, f"rendering it raised {type(error).__name__}"))
                 continue
             headers = {} if link is None or each.channel != "email" else one_click_headers(link, each.purpose)
@@ -198,17 +205,21 @@ class Lane:
             self._recorder.record(rest)
 
     def _settled(self, key: MessageKey, outcome: Outcome, tries: int) -> Settled:
-        now = self._clock.now()
+        now, failed = self._clock.now(), self._outbox.observer.provider_failed
         match outcome:
             case Accepted(provider_id):
                 return Settled(key, SENT, provider_id=provider_id)
             case Refused(why, final=False, retry_after_ms=after) if tries <= len(BACKOFF):
+                failed(self.sender, "refused for now")
                 return Settled(key, QUEUED, why, due_at=now + (after or BACKOFF[tries - 1]))
             case Refused(why, no_such_address=nobody):
+                failed(self.sender, "refused")
                 return Settled(key, FAILED, why, no=BOUNCED_HARD if nobody else None)
             case Blocked(why, source, level):
+                failed(self.sender, "blocked")
                 return Settled(key, SUPPRESSED, why, no=No(source, level=level))
             case Unknown(why):
+                failed(self.sender, "unknown")
                 return self._unknown(key, why, now)
 
     def _unknown(self, key: MessageKey, why: str, now: Instant) -> Settled:

@@ -49,6 +49,7 @@ from tactful.engine.rules.turn import turn
 from tactful.engine.store import reading, rows
 from tactful.engine.store.database import Store
 from tactful.engine.store.statements import EVENT, JOURNEY
+from tactful.engine.store.tally import tally_of
 from tactful.engine.store.writing import Writer
 
 BATCH = 1_000
@@ -123,6 +124,7 @@ class Host:
         told: list[Told] = []
         new: list[tuple[Any, ...]] = []
         received: list[tuple[Any, ...]] = []
+        arrived: list[tuple[str, str]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         for each, (data, why) in zip(events, texts, strict=True):
             if each.key is not None and each.key in seen:
@@ -143,6 +145,7 @@ class Host:
             if message is not None and message in messages and (state := received_state(each.name, messages[message])):
                 stand = messages[message]
                 received.append((state, stand.taken_at, *message))
+                arrived.append((stand.sender, state))
                 if stand.state != SENT:
                     sent = Message(message.step, state, stand.taken_at)
                     stimuli[contact].append(Outcome(message, stand.element, sent))
@@ -151,6 +154,9 @@ class Host:
             new.append((next_id, contact, each.name, at, now, data, *(message or (None, None)), 0, each.key))
             next_id += 1
             told.append(_LEARNT)
+        tally = tally_of(tx)
+        tally.events += len(new)
+        tally.messages.update(arrived)
         self.store.statements.add_events.run(tx, new)
         self.store.statements.receive_messages.run(tx, received)
         self.take_turns(tx, stimuli, now, those)
@@ -246,6 +252,9 @@ class Host:
             deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
             writer.add(situation.contact, deltas[number])
         writer.write(tx, self.store.statements)
+        tally = tally_of(tx)
+        tally.turns += len(deltas)
+        tally.visits += writer.visits
         changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
         look_again(tx, [change.entry.destination for change in changed])
         return deltas

@@ -36,7 +36,8 @@ from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import JOURNEY, MESSAGE, Query, among, as_list
+from tactful.engine.store.statements import JOURNEY, MESSAGE, UNSETTLED, Query, among, as_list
+from tactful.engine.store.tally import Observer, tally_of
 from tactful.engine.switches import halted
 from tactful.engine.workers import NOBODY, bury, may_work
 from tactful.flows.model import Flow
@@ -161,6 +162,11 @@ class Outbox:
         self._host = host
         self.policy = policy
 
+    @property
+    def observer(self) -> Observer:
+        """Who is told of what is done."""
+        return self._host.store.observer
+
     def take(self, sender: str, now: Instant, most: int, worker: int = NOBODY, *, alone: bool = False) -> Took:
         """Take up to `most` messages of a sender that are due and may go. Those that may not are held,
         suppressed or expired in the same transaction, and their journeys moved on. Where any moved on, nothing is
@@ -213,15 +219,19 @@ class Outbox:
         """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
+        became: list[tuple[str, str]] = []
         for row, verdict in said:
             if isinstance(verdict, Hold):
+                became.append((row.sender, HELD))
                 changes.append((HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step))
                 continue
             assert isinstance(verdict, Suppress | Expire), "what may go is not refused"
             state, why = (SUPPRESSED if isinstance(verdict, Suppress) else EXPIRED), verdict.why
+            became.append((row.sender, state))
             changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step))
             key = MessageKey(row.journey, row.step)
             stimuli[row.contact].append(Outcome(key, row.element, Message(row.step, state, None), why))
+        tally_of(tx).messages.update(became)
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
         return bool(stimuli)
@@ -245,6 +255,7 @@ class Outbox:
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         noes: list[tuple[Settled, _InHand]] = []
+        became: list[tuple[str, str]] = []
         for each in outcomes:
             row = messages.pop(each.key, None)  # the first outcome of a message counts
             if row is None:
@@ -256,11 +267,13 @@ class Outbox:
                     changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
                 continue
             state, due_at, why = _became(each, row, now)
+            became.append((row.sender, state))
             sent_at = now if state == SENT else None
             changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
             if state in (SENT, FAILED, SUPPRESSED):
                 message = Message(row.step, state, sent_at)
                 stimuli[row.contact].append(Outcome(each.key, row.element, message, each.why))
+        tally_of(tx).messages.update(became)
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
         # Last, so that the journey leaves by the exit of its own send before anybody learns of the opt-out.
@@ -281,7 +294,7 @@ class Outbox:
                 (MessageKey(journey, step), sender)
                 for journey, step, sender, worker in tx.execute(
                     select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker)
-                    .where(MESSAGE.c.state == SENDING)
+                    .where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING)
                 )
                 if worker not in alive
             ]  # fmt: skip

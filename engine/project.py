@@ -45,6 +45,7 @@ class Project(BaseModel):
     transactional: frozenset[str] = frozenset()
     require_consent: frozenset[str] = frozenset()
     countries: tuple[str, ...] = ()
+    keep_journeys: Duration | None = None
     opt_out: OptOut = OptOut()
     secret: Secret | None = None
     region: str | None = None

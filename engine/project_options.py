@@ -48,6 +48,27 @@ def _country(name: str) -> str:
     return name
 
 
+_YEARS = re.compile(r"\s*([0-9]{1,2})\s*(years?|y)\s*")
+
+SHORTEST_HISTORY_DAYS = 90
+"""How long what journeys left behind is kept at least: links in messages lead somewhere for as long. Laws ask for 30
+days (15 U.S.C. 7704(a)(3)(A)(ii)) and for 60 (Canada: S.C. 2010, c. 23, s. 11(2))."""
+
+
+def _in_years(written: Any) -> Any:
+    """`5 years` as so many days, leap days included, so that it is never less."""
+    if isinstance(written, str) and (found := _YEARS.fullmatch(written)) and int(found[1]):
+        return f"{-(-int(found[1]) * 1461 // 4)} days"
+    return written
+
+
+def _long_enough(keep: Duration) -> Duration:
+    if keep.days + keep.ms / (24 * HOUR) < SHORTEST_HISTORY_DAYS:
+        message = f"what journeys left behind is kept for at least {SHORTEST_HISTORY_DAYS} days"
+        raise Mistake(message, hint="opt-out links in old messages must lead somewhere", code="too-short")
+    return keep
+
+
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,6 +94,11 @@ class ProjectOptions(_Options):
     countries: tuple[Annotated[str, AfterValidator(_country)], ...] = Field(
         (),
         description="The countries whose rules hold for marketing: quiet hours, keywords, how long a history is kept.",
+    )
+    keep_journeys: Annotated[Duration, BeforeValidator(_in_years), AfterValidator(_long_enough)] | None = Field(
+        None,
+        description="How long what a journey that ended left behind is kept, such as `2 years`: its visits, "
+        "messages and events. Without it, for ever.",
     )
     opt_out: Any = Field(None, description="How opt-outs are collected: keywords and links.")
     secret: Secret | None = Field(
@@ -193,15 +219,6 @@ class Links(_Options):
 
 KEEP_HISTORY = Duration.parse("1827 days")
 """Five years, with up to two leap days: 47 CFR 64.1200(d)(6) wants a company's own list honoured for as long."""
-
-_YEARS = re.compile(r"\s*([0-9]{1,2})\s*(years?|y)\s*")
-
-
-def _in_years(written: Any) -> Any:
-    """`5 years` as so many days, leap days included, so that it is never less."""
-    if isinstance(written, str) and (found := _YEARS.fullmatch(written)) and int(found[1]):
-        return f"{-(-int(found[1]) * 1461 // 4)} days"
-    return written
 
 
 class OptOutOptions(_Options):

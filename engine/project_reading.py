@@ -130,6 +130,7 @@ class _Reading:
             transactional=frozenset(options.transactional),
             require_consent=frozenset(options.require_consent),
             countries=options.countries,
+            keep_journeys=options.keep_journeys,
             opt_out=opt_out,
             secret=options.secret,
             region=options.region,

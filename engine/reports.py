@@ -19,6 +19,7 @@ from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.mistake import did_you_mean
 from tactful.engine.addresses import destination_of
 from tactful.engine.flowbook import FLOW, STOPPED
+from tactful.engine.history import past
 from tactful.engine.instants import iso
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.rules.permission import Block
@@ -74,11 +75,15 @@ def flows(tx: Connection) -> list[FlowReport]:
         by_state[flow][state] = number
         if due_at is not None:
             due[flow] = min(due_at, due.get(flow, due_at))
+    for (flow, state), number in past(tx, "journey").items():
+        by_state[flow][state] = by_state[flow].get(state, 0) + number
     goals: dict[int, dict[str, int]] = defaultdict(dict)
     for flow, name, number in tx.execute(
         select(GOAL.c.flow, GOAL.c.name, func.count()).group_by(GOAL.c.flow, GOAL.c.name).order_by(GOAL.c.name)
     ):
         goals[flow][name] = number
+    for (flow, name), number in sorted(past(tx, "goal").items()):
+        goals[flow][name] = goals[flow].get(name, 0) + number
     reports = []
     for row in tx.execute(select(FLOW).order_by(FLOW.c.id)):
         counts = by_state[row.number]
@@ -124,6 +129,10 @@ def exits_taken(tx: Connection, flow: str) -> dict[str, dict[str, int]]:
     )
     for element, exit, number in tx.execute(counted):
         taken[element][exit] = number
+    number_of = tx.scalar(select(FLOW.c.number).where(FLOW.c.id == flow))
+    for (_, name), number in past(tx, "exit", number_of or 0).items():
+        element, _, exit = name.partition(" ")
+        taken[element][exit] = taken[element].get(exit, 0) + number
     return dict(taken)
 
 
@@ -284,6 +293,8 @@ def message_counts(tx: Connection) -> dict[str, int]:
     """How many messages there are in each state; states without any are left out."""
     grouped = select(MESSAGE.c.state, func.count()).group_by(MESSAGE.c.state)
     counted = {state: int(number) for state, number in tx.execute(grouped)}
+    for (_, state), number in past(tx, "message").items():
+        counted[state] = counted.get(state, 0) + number
     return {state: counted[state] for state in STATES_OF_MESSAGES if state in counted}
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
+from tactful.engine.history import Pruning
 from tactful.engine.optout.inbox import Inbox
 from tactful.engine.optout.retention import Retention
+from tactful.engine.pulse import Pulse
 
 
 class Runner:
     """Does all there is to do on an engine, and in its inbox. `moved` is called whenever messages may have been
-    queued. With `retention`, what need not be kept any longer is let go, a little at a time, when nothing is due."""
+    queued. With `retention` and `pruning`, what need not be kept any longer is let go, a little at a time, when nothing
+    is due. Once it is `stopping`, no further piece of work is begun: what is due then is due at the next start."""
 
     def __init__(
         self,
@@ -22,22 +25,41 @@ class Runner:
         moved: Callable[[], None] = lambda: None,
         inbox: Inbox | None = None,
         retention: Retention | None = None,
+        pruning: Pruning | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._moved = moved
         self._inbox = inbox
         self._retention = retention
+        self._pruning = pruning
+        self._stopping = stopping
+        self.pulse = Pulse()
 
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
+        while not self._stopping() and (self._next_piece() or self._let_go()):
+            pass
+        if self._pruning is not None and not self._stopping():
+            self._pruning.go_on(self._clock.now())
+        due_at = self.next_due()
+        self.pulse.worked_at = self._clock.monotonic()
+        return due_at
+
+    def _next_piece(self) -> bool:
+        """Do the next piece of what is due or under way; whether there was any."""
         host, lifecycle = self._engine.host, self._engine.lifecycle
-        while True:
-            while host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue():
-                self._moved()
-            if self._retention is None or not self._retention.go_on(self._clock.now()):
-                return self.next_due()
+        self.pulse.tried_at = self._clock.monotonic()
+        did = bool(host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue())
+        self.pulse.worked_at = self._clock.monotonic()
+        if did:
+            self._moved()
+        return did
+
+    def _let_go(self) -> bool:
+        return self._retention is not None and self._retention.go_on(self._clock.now())
 
     def _read_overdue(self) -> int:
         return 0 if self._inbox is None else self._inbox.settle_overdue(self._clock.now())
@@ -47,4 +69,6 @@ class Runner:
         due = [self._engine.host.next_due(), self._engine.lifecycle.next_due(self._clock.now())]
         if self._inbox is not None:
             due.append(self._inbox.next_due())
+        if self._pruning is not None:
+            due.append(self._pruning.next_due())
         return min((each for each in due if each is not None), default=None)

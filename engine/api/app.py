@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ from tactful.engine.api.public import public_routes
 from tactful.engine.http_options import Http
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from tactful.engine.clock import Clock
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project
@@ -33,15 +35,21 @@ THREADS = 8
 
 
 def create_app(
-    engine: Engine, project: Project, clock: Clock, keys: Keys, changed: Callable[[], None] = lambda: None
+    engine: Engine,
+    project: Project,
+    clock: Clock,
+    keys: Keys,
+    changed: Callable[[], None] = lambda: None,
+    watched: Sequence[Route] = (),
 ) -> FastAPI:
     """The API, and the public pages where the project gives them no address of their own. `changed` is called after
-    each request that may have changed something."""
+    each request that may have changed something; `watched` are further routes, which need no key."""
     http = project.http or Http()
     app = _framed(project, clock, keys, changed)
     for routes in (inbound_routes, do_not_contact_routes, event_routes, contact_routes, journey_routes):
         app.router.routes.extend(routes(engine, project, clock).routes)
     app.router.routes.extend(health_routes(engine).routes)
+    app.router.routes.extend(watched)
     if http.public is None:
         app.router.routes.extend(public_routes(engine, project, clock))
     return app

@@ -151,8 +151,8 @@ class _Desk:
             if provider_did == "STOP" and self._inbox.look(told).decision != "block":
                 follow_list(self._engine, to, "Twilio", "STOP", told.text, now)
             received = self._inbox.receive(told, now)
-        except BadAddress as bad:
-            log.warning("a message from no address we could write to", sender=answered, why=str(bad))
+        except BadAddress:
+            log.warning("a message from no address we could write to", sender=answered)
             return
         if provider_did == "START" and not received.known:
             follow_list(self._engine, to, "Twilio", "START", told.text, now)

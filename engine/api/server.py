@@ -25,6 +25,8 @@ from tactful.engine.api.problem import MEDIA_TYPE, written
 from tactful.engine.http_options import Http
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from tactful.engine.clock import Clock
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project
@@ -116,9 +118,11 @@ def serving(
     died: Callable[[], None] = lambda: None,
     host: str | None = None,
     port: int | None = None,
+    watched: Sequence[Route] = (),
 ) -> Serving:
     """The API of a project, and its public pages where they have an address of their own. `host` and `port` are those
-    of the API, in place of the project's. Raises NotSet, BadKey and CannotListen."""
+    of the API, in place of the project's; `watched` are routes for whoever watches over it. Raises NotSet, BadKey and
+    CannotListen."""
     http = project.http or Http()
     keys = keys_of(http)
     if not keys:
@@ -128,7 +132,8 @@ def serving(
             "http: {keys: [{name: shop, key: {env: NAME}, scopes: [events]}]}",
             make=HOW_TO_MAKE_ONE,
         )
-    apps = [(create_app(engine, project, clock, keys, changed), host or http.host, http.port if port is None else port)]
+    api = create_app(engine, project, clock, keys, changed, watched)
+    apps = [(api, host or http.host, http.port if port is None else port)]
     if http.public is not None:
         apps.append((create_public_app(engine, project, clock, changed), http.public.host, http.public.port))
     found = Serving(apps, died)

@@ -11,9 +11,12 @@ import typer
 from tactful.engine.cli.frame import Json, Project
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from tactful.engine.clock import Clock
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project as LoadedProject
+    from tactful.engine.pulse import Pulse
 
 
 def serve(
@@ -85,7 +88,10 @@ def _serve_runner(
     if listens:
         from tactful.engine.api.server import serving
 
-        beside = serving(engine, project, clock, changed=daemon.wake, died=daemon.stop, host=host, port=port)
+        watched = _watched(engine, clock, daemon.pulse)
+        beside = serving(
+            engine, project, clock, changed=daemon.wake, died=daemon.stop, host=host, port=port, watched=watched
+        )
     stop_on_signals(daemon.stop)
     daemon.run(beside)
 
@@ -97,12 +103,21 @@ def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str |
     from tactful.engine.daemon import log, stop_on_signals
 
     stop = threading.Event()
-    beside = serving(engine, project, clock, died=stop.set, host=host, port=port)
+    beside = serving(engine, project, clock, died=stop.set, host=host, port=port, watched=_watched(engine, clock))
     stop_on_signals(stop.set)
     with beside:
         stop.wait()
         log.info("stopping")
     log.info("stopped")
+
+
+def _watched(engine: Engine, clock: Clock, pulse: Pulse | None = None) -> list[Route]:
+    """What this process does is counted from now on, and told to whoever watches over it."""
+    from tactful.engine.api.health_routes import health_routes
+    from tactful.engine.metrics import Metrics
+
+    metrics = engine.store.observer = Metrics(clock)
+    return health_routes(engine, clock, metrics, pulse)
 
 
 def halt(
@@ -173,17 +188,18 @@ def _log_to_stderr(clock: Clock) -> None:
     import structlog
 
     from tactful.engine.instants import iso
+    from tactful.engine.log import without_values
 
     def at(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"at": iso(clock.now() // 1000 * 1000 if terminal else clock.now()), **event}
 
     terminal = sys.stderr.isatty()
-    shared: list[Any] = [structlog.stdlib.add_log_level, at]
+    shared: list[Any] = [structlog.stdlib.add_log_level, at, without_values]
     if terminal:
         pretty = structlog.dev.ConsoleRenderer(timestamp_key="at", pad_event_to=24)
         last: list[Any] = [pretty]
     else:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        last = [structlog.processors.JSONRenderer(ensure_ascii=False)]
     structlog.configure(
         processors=[*shared, *last],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),

@@ -10,6 +10,7 @@ from tactful.engine.cli.frame import Json, Project
 
 if TYPE_CHECKING:
     from tactful.elements.contract import Instant
+    from tactful.engine.backlog import Backlog
     from tactful.engine.compose import Engine
     from tactful.engine.optout.webhooks import Lag
     from tactful.engine.project import Project as LoadedProject
@@ -36,6 +37,7 @@ class _Status:
     blocked: int = 0
     flows: list[FlowReport] = field(default_factory=list)
     messages: Mapping[str, int] = field(default_factory=dict)
+    backlog: Backlog | None = None
     stuck: dict[str, str] = field(default_factory=dict)
     files: list[tuple[str, str]] = field(default_factory=list)
     webhooks: list[Lag] = field(default_factory=list)
@@ -52,7 +54,8 @@ def status(project: Project = None, as_json: Json = False) -> None:
     With --json: {"database", "running", "halted": {"since", "why"} or null, "contacts", "do_not_contact", "flows":
     [{"flow", "state", "version", "waiting", "finished", "ended", "goals", "next_due"}], "messages": {state: number},
     "stuck_senders": {sender: why}, "files": [{"flow", "state": "broken" | "not published" | "changed" | "gone"}],
-    "webhooks": [{"receiver", "untold": number of changes, "why", "due_at"}]}, those that are not taken. A broken file
+    "webhooks": [{"receiver", "untold": number of changes, "why", "due_at"}], those that are not taken, "backlog":
+    {"timers_late_ms", "messages_late_ms", "waiting": {sender: number}, "in_hand", "reviews"} or null}. A broken file
     stands there by its name.
     """
     from tactful.engine.cli.opening import the_project
@@ -80,6 +83,8 @@ def _status(project: LoadedProject) -> _Status:
 
 def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     from tactful.engine import reports
+    from tactful.engine.backlog import backlog
+    from tactful.engine.clock import SystemClock
     from tactful.engine.contacts import count_contacts
     from tactful.engine.running import is_running
     from tactful.engine.switches import halted_since
@@ -95,6 +100,7 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
             from tactful.engine.optout.webhooks import lags
 
             found.webhooks = lags(tx, project.webhooks)
+    found.backlog = backlog(engine.store, SystemClock().now())
     found.stuck = _stuck(project, list(engine.outbox.waiting()))
     published = {id: live.flow.fingerprint for id, live in engine.host.flows.live.by_id.items()}
     found.files = _files(project, published, {each.flow: each.state for each in found.flows})
@@ -151,6 +157,7 @@ def _as_json(found: _Status) -> dict[str, Any]:
         "do_not_contact": found.blocked, "flows": [each.as_json() for each in found.flows],
         "messages": dict(found.messages), "stuck_senders": found.stuck,
         "files": [{"flow": flow, "state": state} for flow, state in found.files], "webhooks": webhooks,
+        "backlog": found.backlog and found.backlog.as_json(),
     }  # fmt: skip
 
 

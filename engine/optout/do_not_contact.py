@@ -27,11 +27,13 @@ from tactful.elements.contract import (
 )
 from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination_of
-from tactful.engine.keyring import Keyring
+from tactful.engine.keyring import Keyring, is_erased
 from tactful.engine.optout.chain import chained
+from tactful.engine.optout.sources import kind_of
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block
 from tactful.engine.store.rows import to_json
 from tactful.engine.store.statements import BLOCK, BLOCK_ACT, INBOUND, Query, Statements, among, as_list
+from tactful.engine.store.tally import tally_of
 
 BLOCKED, UNBLOCKED = "block", "unblock"
 """The acts there are."""
@@ -153,6 +155,10 @@ class DoNotContactList:
         rows = [(*entry, each.source, each.reason, now) for entry, each in kept.items()]
         self._statements.add_blocks.run(tx, rows)
         self._keep(tx, acts, now)
+        # What goes on under another name, since its contact was erased, was counted before.
+        tally_of(tx).opt_outs.update(
+            kind_of(each.source) for each in made if each.adds and not is_erased(each.entry.destination)
+        )
         return made
 
     def _keep(self, tx: Connection, acts: Sequence[tuple[Entry, Change]], now: Instant) -> None:

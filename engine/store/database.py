@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tactful.engine.store.statements import Statements
+from tactful.engine.store.tally import Observer, Tally
 
 IN_MEMORY = "sqlite://"
 
@@ -38,7 +39,8 @@ class ChangeWatch(Protocol):
 
 
 class Store(ABC):
-    """One database. `name` is what people know it by, without a password; `path` is its file, where it has one."""
+    """One database. `name` is what people know it by, without a password; `path` is its file, where it has one;
+    `observer` is told of what is committed here."""
 
     in_memory = False
     path: Path | None = None
@@ -46,6 +48,7 @@ class Store(ABC):
     def __init__(self, name: str, engine: Engine) -> None:
         self.name = name
         self.engine = engine
+        self.observer = Observer()
         self.statements = _statements(engine.dialect.name)
 
     @abstractmethod
@@ -80,6 +83,12 @@ class Store(ABC):
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _observed(self) -> Iterator[Tally]:
+        tally = self.observer.asked()
+        yield tally
+        self.observer.committed(tally)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -32,7 +32,9 @@ class PostgresStore(Store):
         super().__init__(parsed.render_as_string(hide_password=True), self._engine(parsed))
 
     def _engine(self, url: Any) -> Engine:
-        engine = create_engine(url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8)
+        engine = create_engine(
+            url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8, hide_parameters=True
+        )
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -46,10 +48,12 @@ class PostgresStore(Store):
     @contextmanager
     def write(self) -> Iterator[Connection]:
         with (
+            self._observed() as tally,
             self._in_words(),
-            self.engine.connect().execution_options(writes=True) as connection,
+            self.engine.connect().execution_options(writes=True, tally=tally) as connection,
             connection.begin(),
         ):
+            self.observer.began(tally)
             yield connection
             # Only one that wrote has a number.
             say = f"SELECT pg_notify('{_CHANNEL}', %s) WHERE pg_current_xact_id_if_assigned() IS NOT NULL"

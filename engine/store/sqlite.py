@@ -42,7 +42,9 @@ class SqliteStore(Store):
         if self.in_memory:
             engine = _engine_in_memory()
         else:
-            engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args)
+            engine = create_engine(
+                url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args, hide_parameters=True
+            )
 
         @event.listens_for(engine, "connect")
         def _settings(connection: Any, _record: object) -> None:
@@ -63,11 +65,13 @@ class SqliteStore(Store):
     @contextmanager
     def write(self) -> Iterator[Connection]:
         with (
+            self._observed() as tally,
             self._turn,
             self._in_words(),
-            self.engine.connect().execution_options(writes=True) as connection,
+            self.engine.connect().execution_options(writes=True, tally=tally) as connection,
             connection.begin(),
         ):
+            self.observer.began(tally)
             yield connection
 
     @contextmanager

@@ -63,6 +63,9 @@ WAITING = ("queued", "held")
 """States of a message that was not handed over yet."""
 
 WAITING_LITERALS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in WAITING]
+UNSETTLED: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in ("sending", "unknown")]
+"""States of a message that was handed over and did not come to an end; literal, for only so the index of these is found
+(`message_in_hand`): of values bound later, nobody knows that they are these."""
 
 
 class Bulk:

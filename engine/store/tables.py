@@ -81,7 +81,7 @@ class JourneyRow(Table, table=True):
     entry_number: int
     state: str
     element: str | None = None
-    step: int
+    step: int  # -1 once its history is pruned (`history.py`)
     entered_at: int = Field(sa_type=BIG)
     arrived_at: int = Field(sa_type=BIG)
     due_at: int | None = Field(default=None, sa_type=BIG)
@@ -176,6 +176,17 @@ class GoalRow(Table, table=True):
     name: str = Field(primary_key=True)
     flow: int
     at: int = Field(sa_type=BIG)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class PastRow(Table, table=True):
+    """How many of what was pruned there were (`history.py`), so that counts stay what they were."""
+
+    __tablename__ = "past"
+    flow: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(primary_key=True)  # journey | goal | message | exit
+    name: str = Field(primary_key=True)
+    number: int = Field(sa_type=BIG)
     __table_args__ = ({"sqlite_with_rowid": False},)
 
 

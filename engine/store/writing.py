@@ -54,6 +54,11 @@ class Writer:
         self.changes: list[Change] = []
         """Of the Do Not Contact list, which is not written here."""
 
+    @property
+    def visits(self) -> int:
+        """How many visits there are to write."""
+        return len(self._visits)
+
     def add(self, contact: Contact, delta: Delta) -> None:
         """Take over what a contact's turn changed. `contact` is the contact before it."""
         began = set(delta.began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 
 from tactful.engine.store.database import StoreError
 from tactful.engine.store.tables import metadata
@@ -24,8 +25,7 @@ def upgrade(store: Store) -> None:
     All steps run in one transaction: they happen together or not at all. Raises StoreError for a database that a
     newer tactful has, or another program.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config = _config()
     steps = ScriptDirectory.from_config(config)
     with store.read() as connection:
         has = MigrationContext.configure(connection).get_current_revision()
@@ -45,6 +45,22 @@ def upgrade(store: Store) -> None:
     with store.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_newest(tx: Connection) -> bool:
+    """Whether a database, which was opened once, has the schema that this version knows as its newest."""
+    return MigrationContext.configure(tx).get_current_revision() == _newest()
+
+
+@lru_cache(maxsize=1)
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
 
 
 def _of_another_program(store: Store, tables: set[str]) -> StoreError:

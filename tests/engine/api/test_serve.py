@@ -112,6 +112,23 @@ def test_api_and_runner_run_and_end_together(serve: Callable[..., Process], shop
     assert [each["event"] for each in running.log][-2:] == ["stopping", "stopped"]
 
 
+def test_whoever_watches_over_it_needs_no_key(serve: Callable[..., Process], shop: Shop) -> None:
+    running = serve("--port", "0")
+    with running.client() as client:
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get("/healthz").json() == {"ok": True, "why": None}
+        client.post("/v1/events", json=ONE_EVENT)
+        wait_until(lambda: sent(shop) == 1)
+        wait_until(lambda: 'tactful_messages_total{sender="news@acme.example",state="sent"} 1.0' in figures(client))
+        assert "tactful_events_total 1.0" in figures(client)
+        assert "tactful_daemons 1.0" in figures(client)
+    assert running.end() == 0
+
+
+def figures(client: httpx.Client) -> str:
+    return client.get("/metrics").text
+
+
 def test_the_two_may_run_apart(serve: Callable[..., Process], shop: Shop) -> None:
     runner, api = serve("--only", "runner"), serve("--only", "api", "--port", "0")
     runner.until("running")
