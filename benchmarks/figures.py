@@ -27,7 +27,7 @@ class Target:
 
     def __str__(self) -> str:
         bound = f"≤ {shown(self.most)}" if self.most is not None else f"≥ {shown(self.least or 0)}"
-        return f"{bound} × floor" if self.of_floor else bound
+        return f"{bound} of floor" if self.of_floor else bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +87,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 def shown(value: float) -> str:
     """A number to be read: three digits or so, thousands apart."""
     size = abs(value)
+    if size < 0.0005:
+        return "0"
     digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2 if size >= 0.1 else 3
     return f"{value:,.{digits}f}"

@@ -9,7 +9,10 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import monotonic, process_time
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def fire(url: str, now: int, most: int) -> Fired:
 def fire_elsewhere(url: str, now: int, most: int) -> Fired:
     """The same in a new process."""
     command = [sys.executable, "-m", "benchmarks.firing", url, str(now), str(most)]
-    return Fired(**json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+    return Fired(**json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout))
 
 
 if __name__ == "__main__":

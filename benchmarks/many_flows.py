@@ -57,11 +57,12 @@ def _told(engine: Engine, contacts: int, behind: int) -> float:
 
 def _long(elements: int) -> str:
     lines = ["flow: long", "entry: {event: began}", f"settings: {{sender: {{email: {journey.SENDER}}}}}", "elements:"]
-    for number in range(0, elements, 2):
+    for number in range(0, elements - 1, 2):
         lines += [
             f"  mail_{number}: {{type: send_email, subject: S, text: T, next: rest_{number}}}",
-            f"  rest_{number}: {{type: pause, for: 1 day, next: {f'mail_{number + 2}' if number + 2 < elements else 'end'}}}",
+            f"  rest_{number}: {{type: pause, for: 1 day, next: mail_{number + 2}}}",
         ]
+    lines[-1] = f"  rest_{elements - elements % 2 - 2}: {{type: pause, for: 1 day}}"
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -34,15 +35,23 @@ def machine() -> str:
 def print_tables(chapters: Sequence[Chapter]) -> None:
     """For people."""
     console = Console()
+    if not console.is_terminal:
+        console.width = 140  # a file has room
     for chapter in chapters:
-        table = Table(title=chapter.title, caption=chapter.said, title_justify="left", caption_justify="left")
-        table.add_column("", ratio=1)
-        for name in ("tactful", "floor", "ratio", "target", ""):
-            table.add_column(name, justify="right" if name != "" else "left", no_wrap=True)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("", overflow="fold")
+        table.add_column("tactful", justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        for name in ("floor", "ratio"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("target", no_wrap=True)
         for each in chapter.figures:
-            table.add_row(_named(each), *_cells(each), {True: "[green]met", False: "[red]not met", None: ""}[each.met])
+            *cells, target = _cells(each)
+            met = {True: "[green]met[/]", False: "[red]not met[/]", None: ""}[each.met]
+            table.add_row(each.what, *cells, f"{target}  {met}".strip())
+        console.print(f"[bold]{chapter.title}[/]")
+        console.print(chapter.said, style="dim", highlight=False)
         console.print(table)
-        console.print()
 
 
 def as_data(chapters: Sequence[Chapter], scale: Scale) -> dict[str, Any]:
@@ -76,19 +85,17 @@ def _figures(page: Path, chapters: Sequence[Chapter]) -> str:
         lines += ["", f"### {chapter.title}", "", chapter.said, ""]
         if chapter.points:
             lines += [f"![What a contact costs, with more and more behind it]({page.stem}.svg)", ""]
-        lines += ["| | tactful | floor | ratio | target | |", "|---|--:|--:|--:|--:|---|"]
+        lines += ["| | tactful | | floor | ratio | target | |", "|---|--:|---|--:|--:|--:|---|"]
         met = {True: "met", False: "**not met**", None: ""}
-        lines += [f"| {_named(each)} | {' | '.join(_cells(each))} | {met[each.met]} |" for each in chapter.figures]
+        lines += [f"| {each.what} | {' | '.join(_cells(each))} | {met[each.met]} |" for each in chapter.figures]
     return "\n".join([*lines, END])
 
 
-def _named(figure: Figure) -> str:
-    return f"{figure.what}, {figure.unit}" + (" (wall-clock)" if figure.clock == WALL else "")
-
-
-def _cells(figure: Figure) -> tuple[str, str, str, str]:
+def _cells(figure: Figure) -> tuple[str, str, str, str, str]:
+    """The value, its unit, the floor's value, the ratio, the target."""
     return (
         shown(figure.value),
+        figure.unit + (", wall-clock" if figure.clock == WALL else ""),
         "" if figure.floor is None else shown(figure.floor),
         "" if figure.ratio is None else f"{figure.ratio:.2f}",
         "" if figure.target is None else str(figure.target),

@@ -51,8 +51,8 @@ def peers(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
         Figure(f"APScheduler, a job for each contact, {name}", median(costs[name]), "µs a contact") for name in stores
     ]
     said = (
-        f"{scale.peers:,} contacts on the standard journey. The naive way keeps neither visits, events nor evidence, and "
-        "in memory it forgets who waits when the process ends."
+        f"{scale.peers:,} contacts on the standard journey. The naive way keeps neither visits, events nor evidence, "
+        "and in memory it forgets who waits when the process ends."
     )
     return Chapter("Beside a job for each contact", figures, said)
 

@@ -14,7 +14,8 @@ TARGET = 100
 """Microseconds a contact that the engine is to stay under."""
 
 STYLE = """
-  .paper { fill: #fff } text { font: 13px system-ui, sans-serif; fill: #333 } .title { font-weight: 600; font-size: 15px }
+  .paper { fill: #fff } text { font: 13px system-ui, sans-serif; fill: #333 }
+  .title { font-weight: 600; font-size: 15px }
   .grid { stroke: #e3e3e3 } .target { stroke: #999; stroke-dasharray: 5 4 } .small { font-size: 12px; fill: #666 }
   .engine { stroke: #0b6e6e; fill: none; stroke-width: 2.5 } .floor { stroke: #b5651d; fill: none; stroke-width: 2.5 }
   .engine-dot { fill: #0b6e6e } .floor-dot { fill: #b5651d }

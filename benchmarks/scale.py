@@ -46,8 +46,8 @@ class Scale:
 
 FULL = Scale()
 QUICK = Scale(
-    contacts=3_000, rounds=3, behind=(3_000, 30_000), waiting=(10_000, 100_000), fired=3_000, due=20_000, seconds=3,
-    timers=40, idle_seconds=3, flows=200, simulated=10_000, peers=500,
+    contacts=2_000, rounds=3, behind=(2_000, 20_000), waiting=(2_000, 20_000), fired=2_000, due=10_000, seconds=2,
+    timers=20, idle_seconds=2, flows=100, simulated=10_000, peers=60,
 )  # fmt: skip
 
 

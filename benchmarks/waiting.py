@@ -60,15 +60,16 @@ def in_the_same_second(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
         figures += [
             Figure(f"{kind.name}: fired", fired.fired / fired.wall, "a second", WALL),
             Figure(f"{kind.name}: firing one", fired.seconds * 1e6 / fired.fired, "µs"),
+            Figure(f"{kind.name}: memory at most", max(fired.memory) / MB, "MB", None),
             Figure(f"{kind.name}: lost", lost, "journeys", None, None, Target(0)),
-            Figure(f"{kind.name}: memory at the end, of that after a tenth", _flat(fired), "times", None, None,
+            Figure(f"{kind.name}: memory at the end, of that half way", _flat(fired), "times", None, None,
                    Target(1.1)),
         ]  # fmt: skip
     return Chapter(f"{scale.due:,} due in the same second", figures, "In a new process; memory is what is resident.")
 
 
 def _flat(fired: Fired) -> float:
-    return fired.memory[-1] / fired.memory[len(fired.memory) // 10]
+    return fired.memory[-1] / fired.memory[len(fired.memory) // 2]
 
 
 def _waiting(kind: Kind, contacts: int, apart: int) -> str:
