@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,6 +58,7 @@ def main() -> None:
 def measure(scale: Scale, names: Sequence[str]) -> list[Chapter]:
     """Run benchmarks by their names, one after the other; it says on standard error how it gets on."""
     gc.set_threshold(50_000, 20, 50)  # as the daemon has it
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # woken while it works, it warns each time
     chapters: list[Chapter] = []
     with databases(_say) as kinds:
         for name in names:

@@ -30,7 +30,7 @@ class Scale:
     flows: int = 1_000
     elements: int = 5_000
     simulated: int = 100_000
-    peers: int = 5_000
+    peers: int = 1_000
 
     def divided(self, by: int) -> Scale:
         """All of it by so much less, for a look whether it runs at all."""
@@ -46,8 +46,8 @@ class Scale:
 
 FULL = Scale()
 QUICK = Scale(
-    contacts=2_000, rounds=3, behind=(2_000, 20_000), waiting=(2_000, 20_000), fired=2_000, due=10_000, seconds=2,
-    timers=20, idle_seconds=2, flows=100, simulated=10_000, peers=60,
+    contacts=2_000, rounds=3, behind=(2_000, 20_000), waiting=(2_000, 10_000), fired=1_000, due=10_000, seconds=1.5,
+    timers=10, idle_seconds=1, flows=100, simulated=10_000, peers=60,
 )  # fmt: skip
 
 
@@ -57,5 +57,5 @@ def million(scale: Scale) -> Scale:
 
 
 def ten_million(scale: Scale) -> Scale:
-    """With ten million journeys that wait, and ten million contacts behind. It takes an hour and 20 GB of disk."""
+    """With ten million journeys that wait, and ten million contacts behind. It takes hours, and tens of gigabytes."""
     return replace(scale, behind=(*scale.behind, 10_000_000), waiting=(*scale.waiting, 10_000_000))
