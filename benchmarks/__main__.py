@@ -42,7 +42,7 @@ def main() -> None:
     options.add_argument("--ten-million", action="store_true", help="ten million that wait, and ten million behind")
     options.add_argument("--divide", type=int, default=1, metavar="N", help="everything by so much less")
     options.add_argument("--json", action="store_true", help="for scripts")
-    options.add_argument("--write", type=Path, metavar="PAGE", help="renew the figures of a page, and its plot")
+    options.add_argument("--write", type=Path, metavar="PAGE", help="renew their figures in a page, and its plot")
     asked = options.parse_args()
     if unknown := [name for name in asked.only if name not in BENCHMARKS]:
         options.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
@@ -55,15 +55,15 @@ def main() -> None:
         page.write(asked.write, chapters)
 
 
-def measure(scale: Scale, names: Sequence[str]) -> list[Chapter]:
+def measure(scale: Scale, names: Sequence[str]) -> dict[str, Chapter]:
     """Run benchmarks by their names, one after the other; it says on standard error how it gets on."""
     gc.set_threshold(50_000, 20, 50)  # as the daemon has it
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # woken while it works, it warns each time
-    chapters: list[Chapter] = []
+    chapters: dict[str, Chapter] = {}
     with databases(_say) as kinds:
         for name in names:
             began = monotonic()
-            chapters.append(BENCHMARKS[name](scale, kinds))
+            chapters[name] = BENCHMARKS[name](scale, kinds)
             _say(f"{name}: {monotonic() - began:.0f} s")
     return chapters
 

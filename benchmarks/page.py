@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,6 @@ from benchmarks.figures import WALL, Chapter, Figure, shown
 from benchmarks.plot import plot
 from benchmarks.scale import Scale
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-FIGURES = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-
 
 def machine() -> str:
     """What it was measured on."""
@@ -32,12 +29,12 @@ def machine() -> str:
     )
 
 
-def print_tables(chapters: Sequence[Chapter]) -> None:
+def print_tables(chapters: Mapping[str, Chapter]) -> None:
     """For people."""
     console = Console()
     if not console.is_terminal:
         console.width = 140  # a file has room
-    for chapter in chapters:
+    for chapter in chapters.values():
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("", overflow="fold")
         table.add_column("tactful", justify="right", no_wrap=True)
@@ -54,41 +51,43 @@ def print_tables(chapters: Sequence[Chapter]) -> None:
         console.print(table)
 
 
-def as_data(chapters: Sequence[Chapter], scale: Scale) -> dict[str, Any]:
+def as_data(chapters: Mapping[str, Chapter], scale: Scale) -> dict[str, Any]:
     """For scripts."""
     return {
         "machine": machine(), "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": {name: getattr(scale, name) for name in scale.__slots__},
-        "chapters": [
-            {"title": each.title, "said": each.said, "figures": [figure.plain() for figure in each.figures]}
-            for each in chapters
-        ],
+        "benchmarks": {
+            name: {"title": each.title, "said": each.said, "figures": [figure.plain() for figure in each.figures]}
+            for name, each in chapters.items()
+        },
     }  # fmt: skip
 
 
-def write(page: Path, chapters: Sequence[Chapter]) -> None:
-    """Renew the figures of a page, between its two marks, and the plot beside it. All else stays as it is written."""
+def write(page: Path, chapters: Mapping[str, Chapter]) -> None:
+    """Renew the figures of some benchmarks, by their names, between the marks a page has for them, and the plot beside
+    it. All else stays as it is written."""
     text = page.read_text(encoding="utf-8")
-    if FIGURES.search(text) is None:
-        raise SystemExit(f"{page} has no place for figures: put `{BEGIN}` and `{END}` where they belong")
-    page.write_text(FIGURES.sub(lambda _: _figures(page, chapters), text), encoding="utf-8")
-    if points := [point for each in chapters for point in each.points]:
-        page.with_suffix(".svg").write_text(plot(points), encoding="utf-8")
-
-
-def _figures(page: Path, chapters: Sequence[Chapter]) -> str:
-    measured = [figure for each in chapters for figure in each.figures]
-    held = [figure for figure in measured if figure.met is not None]
-    lines = [BEGIN, f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}.", ""]
-    lines.append(f"Of {len(held)} figures that have a target, {sum(bool(figure.met) for figure in held)} meet it.")
-    for chapter in chapters:
-        lines += ["", f"### {chapter.title}", "", chapter.said, ""]
+    for name, chapter in chapters.items():
+        begin, end = f"<!-- figures: {name} -->", "<!-- end -->"
+        place = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        if place.search(text) is None:
+            raise SystemExit(f"{page} has no place for the figures of {name}: put `{begin}` and `{end}` there")
+        renewed = "\n".join([begin, *_figures(page, chapter), end])
+        text = place.sub(lambda _, renewed=renewed: renewed, text)  # type: ignore[misc]
         if chapter.points:
-            lines += [f"![What a contact costs, with more and more behind it]({page.stem}.svg)", ""]
-        lines += ["| | tactful | | floor | ratio | target | |", "|---|--:|---|--:|--:|--:|---|"]
-        met = {True: "met", False: "**not met**", None: ""}
-        lines += [f"| {each.what} | {' | '.join(_cells(each))} | {met[each.met]} |" for each in chapter.figures]
-    return "\n".join([*lines, END])
+            page.with_suffix(".svg").write_text(plot(chapter.points), encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
+
+
+def _figures(page: Path, chapter: Chapter) -> list[str]:
+    picture = f"![What a contact costs, with more and more behind it]({page.stem}.svg)"
+    met = {True: "met", False: "**not met**", None: ""}
+    return [
+        f"### {chapter.title}", "", chapter.said, "", *([picture, ""] if chapter.points else []),
+        "| | tactful | | floor | ratio | target | |", "|---|--:|---|--:|--:|--:|---|",
+        *(f"| {each.what} | {' | '.join(_cells(each))} | {met[each.met]} |" for each in chapter.figures),
+        "", f"{datetime.now(UTC):%Y-%m-%d}, {machine()}.",
+    ]  # fmt: skip
 
 
 def _cells(figure: Figure) -> tuple[str, str, str, str, str]:

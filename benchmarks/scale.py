@@ -11,7 +11,7 @@ class Scale:
 
     contacts: int = 20_000
     """Who take the standard journey in a round."""
-    rounds: int = 5
+    rounds: int = 3
     behind: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Contacts who went before, while others follow: does the cost stay flat?"""
     waiting: tuple[int, ...] = (100_000, 1_000_000)
