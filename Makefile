@@ -2,12 +2,13 @@
 
 PYTHON  ?= python3
 WORKERS ?= 2
+BENCH   ?=
 BIN     := .venv/bin
 PIP     := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-full lint format lock clean
+.PHONY: help demo test test-full bench lint format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +23,9 @@ test: lint ## lint, types and tests
 test-full: lint ## the same, with the long runs
 	@echo "== pytest, with the long runs"
 	@HYPOTHESIS_PROFILE=full $(BIN)/pytest --numprocesses $(WORKERS) -m "full or not full"
+
+bench: .venv/.dev ## measure, all of it in about half an hour; for a look: make bench BENCH=--quick
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: .venv/.dev ## ruff and mypy, changing nothing
 	@echo "== ruff check"
@@ -49,7 +53,7 @@ lock: .venv/.made ## write the lock files anew
 
 clean: ## remove .venv and what the tools left behind
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
-	@find engine elements flows tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find engine elements flows tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- The environment, in three steps that each leave a stamp -----------------------------------
 

@@ -1,7 +1,7 @@
-"""`make bench`: what a contact costs, beside the floor, on this machine and in one run.
+"""`make bench`: what tactful costs on this machine, beside the floor, in one run.
 
-The engine and the floor take turns, several times; what is printed are medians. Processor time is compared, not
-seconds: what else the machine does changes those.
+Processor time is compared wherever it can be: what else the machine does changes seconds. Figures by the clock on the
+wall say so.
 """
 
 from __future__ import annotations
@@ -9,47 +9,77 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import logging
 import sys
-import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
+from time import monotonic
 
-from benchmarks import floor, journey
+from benchmarks import answering, contact_cost, idling, many_flows, page, peers, simulating, waiting
+from benchmarks.databases import Kind, databases
+from benchmarks.figures import Chapter
+from benchmarks.scale import FULL, QUICK, Scale, million, ten_million
+
+BENCHMARKS: dict[str, Callable[[Scale, Sequence[Kind]], Chapter]] = {
+    "journey": contact_cost.whole_journey,
+    "growth": contact_cost.as_it_grows,
+    "waiting": waiting.that_wait,
+    "due": waiting.in_the_same_second,
+    "answer": answering.answering,
+    "idle": idling.idling,
+    "flows": many_flows.many_flows,
+    "simulator": simulating.simulating,
+    "peers": peers.peers,
+}
 
 
 def main() -> None:
-    """Measure, print a table or JSON."""
-    options = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    options.add_argument("--contacts", type=int, default=20_000)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--json", action="store_true")
+    """Measure, print tables or JSON, and renew a page."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    options.add_argument("only", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)}; without it, all")
+    options.add_argument("--quick", action="store_true", help="little of each: under a minute, and rough")
+    options.add_argument("--million", action="store_true", help="a million journeys due in the same second")
+    options.add_argument("--ten-million", action="store_true", help="ten million that wait, and ten million behind")
+    options.add_argument("--divide", type=int, default=1, metavar="N", help="everything by so much less")
+    options.add_argument("--json", action="store_true", help="for scripts")
+    options.add_argument("--write", type=Path, metavar="PAGE", help="renew their figures in a page, and its plot")
     asked = options.parse_args()
-    gc.set_threshold(50_000, 20, 50)  # as the daemon has it
-    costs: list[journey.Costs] = []
-    floors: list[float] = []
-    for number in range(asked.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            floors.append(floor.run(Path(folder) / "floor.db", asked.contacts))
-            engine = journey.prepare(f"sqlite:///{folder}/engine.db", asked.contacts)
-            gc.collect()
-            gc.freeze()
-            costs.append(journey.run(engine, asked.contacts))
-            journey.check(engine, asked.contacts)
-            engine.close()
-            gc.unfreeze()
-        print(f"round {number + 1} of {asked.rounds}", file=sys.stderr)
-    phases = {name: median(each.phases[name] for each in costs) for name in journey.PHASES}
-    whole, least = median(each.whole for each in costs), median(floors)
+    if unknown := [name for name in asked.only if name not in BENCHMARKS]:
+        options.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    chapters = measure(_scale(asked), asked.only or list(BENCHMARKS))
     if asked.json:
-        figures = {"contacts": asked.contacts, "phases_us": phases, "whole_us": whole, "floor_us": least}
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"the standard journey, {asked.contacts:,} contacts, SQLite, microseconds of processor time a contact")
-    for name, cost in phases.items():
-        print(f"  {name:10} {cost:8.1f}")
-    print(f"  {'whole':10} {whole:8.1f}")
-    print(f"  {'floor':10} {least:8.1f}   the same rows, plain statements in batches")
-    print(f"  {'ratio':10} {whole / least:8.1f}")
+        print(json.dumps(page.as_data(chapters, _scale(asked)), indent=2, ensure_ascii=False))
+    else:
+        page.print_tables(chapters)
+    if asked.write is not None:
+        page.write(asked.write, chapters)
 
 
-main()
+def measure(scale: Scale, names: Sequence[str]) -> dict[str, Chapter]:
+    """Run benchmarks by their names, one after the other; it says on standard error how it gets on."""
+    gc.set_threshold(50_000, 20, 50)  # as the daemon has it
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # woken while it works, it warns each time
+    chapters: dict[str, Chapter] = {}
+    with databases(_say) as kinds:
+        for name in names:
+            began = monotonic()
+            chapters[name] = BENCHMARKS[name](scale, kinds)
+            _say(f"{name}: {monotonic() - began:.0f} s")
+    return chapters
+
+
+def _scale(asked: argparse.Namespace) -> Scale:
+    scale = QUICK if asked.quick else FULL
+    if asked.million:
+        scale = million(scale)
+    if asked.ten_million:
+        scale = ten_million(scale)
+    return scale.divided(asked.divide) if asked.divide > 1 else scale
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":  # processes of a pool import this, too
+    main()

