@@ -80,6 +80,11 @@ def bury(tx: Connection, now: Instant, *, all_but: int | None = None) -> list[in
     return list(tx.scalars(select(WORKER.c.id)))
 
 
+def is_anybody_working(tx: Connection, now: Instant) -> bool:
+    """Whether some daemon has beaten lately."""
+    return tx.scalar(select(WORKER.c.id).where(WORKER.c.beat_at >= now - LEASE_MS).limit(1)) is not None
+
+
 def may_work(tx: Connection, sender: str, worker: int) -> bool:
     """Whether this worker may take messages of a sender that only one may work on, since it has a rate; if so, the
     sender is its own until it stops, or is dead."""

@@ -48,7 +48,7 @@ def create_app(
     app = _framed(project, clock, keys, changed)
     for routes in (inbound_routes, do_not_contact_routes, event_routes, contact_routes, journey_routes):
         app.router.routes.extend(routes(engine, project, clock).routes)
-    app.router.routes.extend(health_routes(engine).routes)
+    app.router.routes.extend(health_routes(engine, clock).routes)
     app.router.routes.extend(watched)
     if http.public is None:
         app.router.routes.extend(public_routes(engine, project, clock))

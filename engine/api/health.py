@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from sqlalchemy import text
 
 from tactful.engine.running import is_running
+from tactful.engine.workers import is_anybody_working
 
 if TYPE_CHECKING:
+    from tactful.engine.clock import Clock
     from tactful.engine.compose import Engine
 
 
@@ -21,7 +22,7 @@ class Health(BaseModel):
     runner: bool = Field(description="Whether a runner works on the database, here or in another process.")
 
 
-def health_routes(engine: Engine) -> APIRouter:
+def health_routes(engine: Engine, clock: Clock) -> APIRouter:
     """The route for whoever watches over it."""
     router = APIRouter(tags=["health"])
 
@@ -29,7 +30,8 @@ def health_routes(engine: Engine) -> APIRouter:
     def health() -> Health:
         """Answers as long as the database can be read. It needs no key."""
         with engine.store.read() as tx:
-            tx.execute(text("SELECT 1 FROM flow LIMIT 1"))
-        return Health(status="ok", runner=is_running(engine.store.path))
+            beats = is_anybody_working(tx, clock.now())
+        file = engine.store.path
+        return Health(status="ok", runner=beats if file is None else is_running(file))
 
     return router
