@@ -109,7 +109,7 @@ def counted(tx: Connection, table: str) -> dict[str, int]:
     return {row[0]: row[1] for row in found}
 
 
-@pytest.mark.parametrize("people", [600, pytest.param(20_000, marks=pytest.mark.full)], ids=["small", "full"])
+@pytest.mark.parametrize("people", [600, pytest.param(50_000, marks=pytest.mark.full)], ids=["small", "full"])
 def test_no_message_is_taken_after_a_block_of_its_destination(crowd_of: Callable[[int], Crowd], people: int) -> None:
     crowd = crowd_of(people)
     outboxes: list[Numbered] = []
