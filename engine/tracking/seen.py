@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import bindparam, select
@@ -36,6 +36,17 @@ _message = Query(
     ),
     "journey", "step",
 )  # fmt: skip
+
+
+class _Sent(NamedTuple):
+    """What is asked of a message, in the order `_message` has it."""
+
+    state: str
+    taken_at: Instant | None
+    sent_at: Instant | None
+    sender: str
+
+
 _target = Query(select(LINK_TARGET.c.url).where(LINK_TARGET.c.id == bindparam("id")), "id")
 
 log = structlog.get_logger()
@@ -105,7 +116,7 @@ class Seen:
                 found = _target.rows(tx, target)
             if not found:
                 return None
-            url = found[0].url
+            url = str(found[0][0])
             self._urls.put(target, url)
         return url
 
@@ -121,7 +132,7 @@ class Seen:
 
     def _tell(self, act: _Act, asked: Asked, why: str | None, since_other: int | None) -> None:
         with self._engine.store.read() as tx:
-            found = _message.rows(tx, *act.message)
+            found = [_Sent._make(row) for row in _message.rows(tx, *act.message)]
             if not found:  # its journey is gone
                 return
             if why is None:
@@ -164,7 +175,7 @@ def _fetched_ahead(asked: Asked) -> str | None:
     return f"fetched by {fetcher.who}, opened or not" if fetcher is not None and fetcher.prefetches else None
 
 
-def _since_sent(message: Any, now: Instant) -> int | None:
+def _since_sent(message: _Sent, now: Instant) -> int | None:
     """How long ago a message was sent; 0 while it is being handed over."""
     if message.taken_at is None:
         return None

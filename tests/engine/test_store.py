@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert
 from sqlalchemy.exc import IntegrityError
 
+from tactful.engine import outbox
 from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
@@ -254,10 +256,13 @@ def test_a_kind_of_database_there_is_no_way_to() -> None:
 # --- statements
 
 
-@pytest.mark.parametrize("query", ["_contacts", "_contacts_by_key", "_active", "_messages", "_members", "_log",
-                                   "_entries", "_stands", "_keys_seen", "_journeys", "_due"])  # fmt: skip
-def test_what_the_hot_path_reads_is_found_by_an_index(tmp_path: Path, query: str) -> None:
-    found = getattr(reading, query)
+@pytest.mark.parametrize(("module", "query"), [
+    *((reading, name) for name in ("_contacts", "_contacts_by_key", "_active", "_messages", "_members", "_log",
+                                   "_entries", "_stands", "_keys_seen", "_due")),
+    *((outbox, name) for name in ("_due", "_in_hand")),
+])  # fmt: skip
+def test_what_the_hot_path_reads_is_found_by_an_index(tmp_path: Path, module: ModuleType, query: str) -> None:
+    found = getattr(module, query)
     with upgraded(tmp_path / "one.db") as store, store.read() as tx:
         sql, wanted, fixed = found._compile(tx.dialect)
         values = tuple(fixed.get(name, "[1,2]" if name not in ("now", "most", "began", "behind") else 1)
