@@ -33,7 +33,12 @@ def many_flows(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
     figures = [
         Figure(f"an event with {FEW} live flows", with_few, "µs"),
         Figure(f"an event with {scale.flows:,} live flows", with_many, "µs"),
-        Figure("the second, of the first", with_many / with_few, "times", target=Target(1.1)),
+        Figure(
+            f"an event with {scale.flows:,} live flows, of one with {FEW}",
+            with_many / with_few,
+            "times",
+            target=Target(1.1),
+        ),
         Figure(f"a flow of {scale.elements:,} elements: loaded and checked", median(loads), "s", target=Target(1)),
     ]
     return Chapter("Many flows, and large ones", figures, "On SQLite. Each event brings its contact into one flow.")

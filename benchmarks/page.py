@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,35 @@ def write(page: Path, chapters: Mapping[str, Chapter]) -> None:
     it. All else stays as it is written."""
     text = page.read_text(encoding="utf-8")
     for name, chapter in chapters.items():
-        begin, end = f"<!-- figures: {name} -->", "<!-- end -->"
-        place = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if place.search(text) is None:
-            raise SystemExit(f"{page} has no place for the figures of {name}: put `{begin}` and `{end}` there")
-        renewed = "\n".join([begin, *_figures(page, chapter), end])
-        text = place.sub(lambda _, renewed=renewed: renewed, text)  # type: ignore[misc]
+        text = _between(text, f"figures: {name}", _figures(page, chapter))
         if chapter.points:
             page.with_suffix(".svg").write_text(plot(chapter.points), encoding="utf-8")
-    page.write_text(text, encoding="utf-8")
+    page.write_text(_between(text, "targets", _targets(text)), encoding="utf-8")
+
+
+def _between(text: str, mark: str, lines: Sequence[str]) -> str:
+    """A text with other lines between a mark and its end."""
+    begin, end = f"<!-- {mark} -->", "<!-- end -->"
+    before, found, rest = text.partition(begin)
+    if not found or end not in rest:
+        raise SystemExit(f"the page has no place for these figures: put `{begin}` and `{end}` where they belong")
+    return "\n".join([before + begin, *lines, rest[rest.index(end) :]])
+
+
+def _targets(text: str) -> list[str]:
+    """What the tables of a page say of targets: those of this run, and of those before."""
+    met = re.findall(r"\| met \|$", text, re.MULTILINE)
+    missed = re.findall(
+        r"^\| (.*?) \| (.*?) \| (.*?) \|.*?\| (\S*) \| ([^|]+) \| \*\*not met\*\* \|$", text, re.MULTILINE
+    )
+    lines = [f"Of {len(met) + len(missed)} figures that have a target, {len(met)} meet it."]
+    if missed:
+        lines += ["These do not:", ""]
+    for what, value, unit, ratio, target in missed:
+        lines.append(
+            f"- {what}: {f'{ratio} of floor' if 'floor' in target else f'{value} {unit}'}; the target is {target}"
+        )
+    return lines
 
 
 def _figures(page: Path, chapter: Chapter) -> list[str]:

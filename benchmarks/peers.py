@@ -21,7 +21,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from benchmarks import journey
+from benchmarks import journey, peer_procrastinate
 from benchmarks.databases import Kind
 from benchmarks.figures import Chapter, Figure
 from benchmarks.scale import Scale
@@ -50,6 +50,7 @@ def peers(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
     figures += [
         Figure(f"APScheduler, a job for each contact, {name}", median(costs[name]), "µs a contact") for name in stores
     ]
+    figures += [figure for kind in kinds[1:] for figure in _on_postgresql(kind, scale)]
     said = (
         f"{scale.peers:,} contacts on the standard journey. The naive way keeps neither visits, events nor evidence, "
         "and in memory it forgets who waits when the process ends."
@@ -57,11 +58,24 @@ def peers(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
     return Chapter("Beside a job for each contact", figures, said)
 
 
+def _on_postgresql(kind: Kind, scale: Scale) -> list[Figure]:
+    rounds = range(min(3, scale.rounds))
+    try:
+        jobs = [(peer_procrastinate.naive(kind, scale.peers), _on_tactful(kind, scale.peers)) for _ in rounds]
+    except ImportError:
+        return []
+    theirs, ours = (median(costs) for costs in zip(*jobs, strict=True))
+    return [
+        Figure("tactful, on PostgreSQL", ours, "µs a contact"),
+        Figure("Procrastinate, a job for each contact", theirs, "µs a contact"),
+    ]
+
+
 def _on_tactful(kind: Kind, contacts: int) -> float:
     url = kind.new()
     with closing(journey.open_with(url, journey.FLOW)) as engine:
         journey.bring(engine, contacts)
-        cost = journey.run(engine, contacts).whole
+        cost = journey.run(engine, contacts, spent=kind.processor_time).whole
     kind.drop(url)
     return cost
 

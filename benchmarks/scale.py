@@ -29,7 +29,7 @@ class Scale:
     idle_seconds: float = 60
     flows: int = 1_000
     elements: int = 5_000
-    simulated: int = 100_000
+    simulated: int = 300_000
     peers: int = 1_000
 
     def divided(self, by: int) -> Scale:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 QUICK = ("journey", "growth", "due", "flows", "peers")
-PAGE = "".join(
+PAGE = "<!-- targets -->\n<!-- end -->\n" + "".join(
     f"Before {name}.\n<!-- figures: {name} -->\nof the last run\n<!-- end -->\n" for name in (*QUICK, "idle")
 )
 SLOW = ("waiting", "answer", "idle", "simulator")  # they start processes, and wait
@@ -80,7 +80,8 @@ def test_a_page_is_renewed_between_its_marks_with_a_plot_beside_it(ran):
         f"Before {name}." for name in (*QUICK, "idle")
     ]
     assert text.count("of the last run") == 1, "of the one that did not run"
-    assert "SQLite: whole journey" in text
+    assert "| SQLite: whole journey |" in text
+    assert "have a target" in text.partition("Before")[0]
     assert "](page.svg)" in text
     picture = ET.parse(page.with_suffix(".svg"))
     assert len(picture.findall(".//{http://www.w3.org/2000/svg}polyline")) == 2
