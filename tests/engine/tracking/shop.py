@@ -30,6 +30,7 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.delivery import Lane
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import do_not_contact
+from tactful.engine.optout.links import links_of
 from tactful.engine.project import load_project
 from tactful.engine.runner import Runner
 from tactful.engine.store.reading import EVENT_COLUMNS
@@ -174,8 +175,11 @@ class Shop:
         )
         settings = (project.senders or {})[SENDER]
         self.connector = connect(settings)
+        links = links_of(self.engine.store, self.engine.do_not_contact.keyring, project)
         tracking = tracking_of(self.engine, project)
-        self.lane = Lane(SENDER, settings, self.engine.outbox, self.clock, self.connector, tracking=tracking)
+        self.lane = Lane(
+            SENDER, settings, self.engine.outbox, self.clock, self.connector, links=links, tracking=tracking
+        )
         self._runner = Runner(self.engine, self.clock)
         self.web.start(Starlette(routes=tracking_routes(self.engine, project, self.clock)))
 
