@@ -1,7 +1,7 @@
 """What users of other systems complain of most about opt-outs, one test a complaint.
 
-Scanners that follow links are in `test_rfc8058.py`, imports that bring people back in `test_importing.py`, and what a
-provider's own list says in `test_infobip.py` and `test_twilio.py`.
+Scanners that follow links are in `test_pages.py`, imports that bring people back in `test_exchange.py`, and what a
+provider's own list says in `test_provider_receipts.py`.
 """
 
 from __future__ import annotations

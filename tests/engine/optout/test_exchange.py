@@ -125,7 +125,7 @@ def test_many_domains_are_no_trouble(world: World) -> None:
     assert brought(world.engine, text) == Brought(1_500, 0)
 
 
-# --- FACTS: "re-import resurrects opt-outs" ------------------------------------------------------
+# --- "re-import resurrects opt-outs", as users of other systems put it
 
 
 def test_importing_again_brings_nobody_back(world: World) -> None:

@@ -47,7 +47,7 @@ def title(answer: httpx.Response) -> str:
 
 
 def test_scanners_that_follow_every_link_change_nothing(site: Site) -> None:
-    """Other systems unsubscribed whole companies whose mail scanners looked at the links (FACTS, D 19)."""
+    """Other systems unsubscribed whole companies whose mail scanners looked at the links."""
     paths = [site.path(site.send(flow)) for flow in FLOWS]
     before = rows(site)
     for path in paths:
