@@ -37,9 +37,9 @@ def serve(
 ) -> None:
     """Run the engine, until Ctrl-C or SIGTERM.
 
-    Timers fire, journeys move, messages go out. One runner works on a database at a time. A published flow follows
-    its file: save a change, and new journeys get it. The log goes to stderr: lines for people on a terminal, JSON
-    lines elsewhere.
+    Timers fire, journeys move, messages go out. One runner works on a SQLite file at a time, any number on a
+    PostgreSQL database. A published flow follows its file: save a change, and new journeys get it. The log goes to
+    stderr: lines for people on a terminal, JSON lines elsewhere.
 
     Where `tactful.yaml` has a section `http:`, or --host or --port are given, the HTTP API and the public pages are
     served as well.
