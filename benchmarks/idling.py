@@ -117,7 +117,7 @@ def _daemon(kind: Kind, waiting: int, seconds: float) -> tuple[float, int]:
                 daemon.terminate()
                 daemon.wait(30)
     kind.drop(url)
-    return (after.user + after.system - before.user - before.system) / took, memory
+    return ((after.user - before.user) + (after.system - before.system)) / took, memory
 
 
 def _until_it_runs(daemon: subprocess.Popen[bytes], log: Path) -> None:
