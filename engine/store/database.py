@@ -113,8 +113,12 @@ def open_store(url: str, image: bytes | None = None) -> Store:
 
         return SqliteStore(url, image)
     if backend == "postgresql":
-        from tactful.engine.store.postgresql import PostgresStore
-
+        try:
+            from tactful.engine.store.postgresql import PostgresStore
+        except ModuleNotFoundError as error:
+            if error.name != "psycopg":
+                raise
+            raise StoreError('PostgreSQL wants a driver: pip install "tactful[postgresql]"') from error
         return PostgresStore(url)
     raise StoreError(f"there is no way to keep things in `{backend}`; write `sqlite:///…` or `postgresql+psycopg://…`")
 

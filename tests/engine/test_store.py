@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -251,6 +252,13 @@ def test_a_fault_of_ours_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_kind_of_database_there_is_no_way_to() -> None:
     with pytest.raises(StoreError, match="no way to keep things in `mysql`"):
         open_store("mysql://localhost/tactful")
+
+
+def test_a_server_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tactful.engine.store.postgresql", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r'pip install "tactful\[postgresql\]"'):
+        open_store("postgresql+psycopg://localhost/tactful")
 
 
 # --- statements
