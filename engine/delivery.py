@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import structlog
 
 from tactful.elements.contract import Instant, MessageKey
+from tactful.engine.backoff import BACKOFF
 from tactful.engine.channels import (
     Accepted,
     Blocked,
@@ -34,10 +35,6 @@ from tactful.engine.senders import Sender
 from tactful.engine.store.database import StoreError
 from tactful.engine.tracking.outgoing import Tracking
 from tactful.engine.workers import NOBODY, Worker
-
-MINUTE = 60_000
-BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
-"""How long to wait after each refusal that may pass; after the last, the message has failed."""
 
 IN_HAND_SECONDS = 0.1
 """How much of a sender's time may be in hand at once. What is in hand cannot be called back, and after a

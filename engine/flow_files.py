@@ -47,10 +47,6 @@ class FlowFiles:
         for path in again:
             yield Changed(path, load_file(path, self._catalogue, self._project.surroundings()))
 
-    def load_all(self) -> list[Changed]:
-        """All files, loaded; a flow id that two files claim is an error of the later one."""
-        return load_flows(self._project.flow_files(), self._catalogue, self._project.surroundings())
-
 
 def load_flows(files: Iterable[Path], catalogue: Mapping[str, type[Element]], around: Surroundings) -> list[Changed]:
     """Flow files, loaded in their order; a flow id that two files claim is an error of the later one."""

@@ -18,14 +18,11 @@ from tactful.engine.consent import agreed
 from tactful.engine.interpreter import known_zone_of
 from tactful.engine.optout.do_not_contact import DoNotContactList, under_review
 from tactful.engine.rules.countries import country_code
-from tactful.engine.rules.permission import Known, Policy, Request, Send, Verdict, permission
+from tactful.engine.rules.permission import LONGEST_LIMIT_DAYS, Known, Policy, Request, Send, Verdict, permission
 from tactful.engine.store.statements import JOURNEY, MESSAGE, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-LONGEST_LIMIT_DAYS = 400
-"""How far back the messages of a contact are counted for limits; longer limits are refused on loading."""
 
 
 class Gate:

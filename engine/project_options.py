@@ -18,11 +18,8 @@ from tactful.elements.options.duration import HOUR, Duration
 from tactful.elements.options.mistake import Mistake, meant
 from tactful.elements.options.words import normalise
 from tactful.engine.optout.countries import country_names
-from tactful.engine.rules.permission import Limit
+from tactful.engine.rules.permission import LONGEST_LIMIT_DAYS, Limit
 from tactful.engine.senders import Secret, is_this_machine
-
-LONGEST_LIMIT_DAYS = 400
-"""How far back a limit may look."""
 
 _FLOW_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}", re.ASCII)
 _DATABASES = ("sqlite", "postgresql+psycopg")

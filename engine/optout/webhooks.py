@@ -22,6 +22,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from tactful.elements.contract import Instant
+from tactful.engine.backoff import BACKOFF
 from tactful.engine.http_options import Webhook
 from tactful.engine.instants import iso
 from tactful.engine.optout.do_not_contact import ACT_COLUMNS, BLOCKED, Act, read_act
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tactful.engine.clock import Clock
-
-MINUTE = 60_000
-BACKOFF = tuple(MINUTE * each for each in (1, 5, 15, 60, 180, 360, 720))
-"""How long to wait after each failure in a row; after the last, as long again, for ever."""
 
 BATCH = 50
 """Acts told before it is recorded how far that is: so many are told again after a crash."""

@@ -21,6 +21,9 @@ from tactful.engine.rules.countries import CountryRules
 ALL_CHANNELS = "all"
 ANY_SENDER = ""
 
+LONGEST_LIMIT_DAYS = 400
+"""How far back the messages of a contact are counted for limits; longer limits are refused on loading."""
+
 _UTC = ZoneInfo("UTC")
 
 

@@ -17,8 +17,8 @@ from tactful.elements.contract import NOTHING, Contact, Covers, Instant, Message
 from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination_of
 from tactful.engine.flowbook import FLOW
-from tactful.engine.gate import LONGEST_LIMIT_DAYS
 from tactful.engine.project import Project
+from tactful.engine.rules.permission import LONGEST_LIMIT_DAYS
 from tactful.engine.simulation.life import Life
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.outcome import Tally

@@ -57,6 +57,9 @@ REPORTED: Mapping[str, str] = MappingProxyType(
 )
 """The acts that are a message's event, with its name."""
 
+ACT_OF: Mapping[str, str] = MappingProxyType({event: act for act, event in REPORTED.items()})
+"""The other way round."""
+
 
 OF_MESSAGES: Mapping[str, type[WasNotSent] | type[WasHeld] | type[WasSuppressed]] = MappingProxyType(
     {"not_sent": WasNotSent, "held": WasHeld, "suppressed": WasSuppressed}
@@ -145,8 +148,7 @@ class StepReader(PieceReader):
             return None
         event = self.text(name, "the name of an event")
         if event in MESSAGE_EVENTS:
-            act = next((word for word, reported in REPORTED.items() if reported == event), None)
-            act = act or {"opted_out": "opts_out", "replied": "replies"}.get(event)
+            act = ACT_OF.get(event) or {"opted_out": "opts_out", "replied": "replies"}.get(event)
             hint = f"write `{act}: …`" if act else "every message counts as accepted"
             self.report.error(name.piece.spot, "not-an-event", f"{quoted(event)} is a message's event", hint)
             return None

@@ -15,11 +15,12 @@ from tactful.elements.contract import MessageKey, Send
 from tactful.elements.options.channel import MESSAGE_EVENTS
 from tactful.elements.options.duration import Duration
 from tactful.elements.options.template import Template
+from tactful.engine.backoff import BACKOFF
 from tactful.engine.channels import Accepted, Outcome, Outgoing, Refused, Unknown
 from tactful.engine.clock import SetClock
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.delivery import BACKOFF, Lane
+from tactful.engine.delivery import Lane
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.optout.noes import BOUNCED_HARD, No

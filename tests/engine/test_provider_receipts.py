@@ -21,11 +21,12 @@ from tests.engine.provider import Provider, Say, hangs_up, says
 
 from tactful.elements.contract import NOTHING, MessageKey
 from tactful.engine.api.provider_routes import LARGEST, provider_routes
+from tactful.engine.backoff import BACKOFF
 from tactful.engine.channels import connect
 from tactful.engine.channels.receipts import Receipt
 from tactful.engine.channels.twilio_receipts import signature
 from tactful.engine.clock import SetClock
-from tactful.engine.delivery import BACKOFF, Lane
+from tactful.engine.delivery import Lane
 from tactful.engine.optout import by_hand, do_not_contact
 from tactful.engine.project import Project, load_project
 from tactful.engine.provider_receipts import take_in

@@ -20,7 +20,7 @@ from tactful.engine.testing.generate.plans import Plan
 from tactful.engine.testing.generate.rehearsal import Changing, Happening, Passing, Stimulus
 from tactful.engine.testing.generate.writing import said, scalar
 from tactful.engine.testing.journey import JourneyView
-from tactful.engine.testing.step_reading import REPORTED
+from tactful.engine.testing.step_reading import ACT_OF
 from tactful.engine.testing.steps import (
     Act,
     After,
@@ -46,7 +46,6 @@ from tactful.engine.testing.steps import (
 from tactful.engine.testing.world import World
 from tactful.flows.model import ByEvent, BySegment, Flow
 
-_ACTS = {event: word for word, event in REPORTED.items()}
 _MOST_ACTS = 100
 _SETTLES = frozenset({"held", "suppressed"})
 
@@ -210,7 +209,7 @@ class _Player:
             self._do(Replies(str(data["text"]), to=element))
         elif event == "opted_out":
             self._do(OptsOut(element))
-        elif event in _ACTS:
+        elif event in ACT_OF:
             self._do(Reported(event, element, data))
         else:
             raise _OffPlan(f"no step of a scenario makes a message be `{event}`")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.testing.step_reading import OF_MESSAGES, REPORTED
+from tactful.engine.testing.step_reading import ACT_OF, OF_MESSAGES
 from tactful.engine.testing.steps import (
     Act,
     After,
@@ -32,7 +32,6 @@ from tactful.engine.testing.steps import (
 
 _PLAIN = re.compile(r"[^\W\d_][\w ./@>!'-]*|\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?|\d+ [a-z][a-z0-9 ]*", re.UNICODE)
 _RESERVED = frozenset({"true", "false", "null"})
-_ACTS = {event: word for word, event in REPORTED.items()}
 _OF_MESSAGES = {expectation: word for word, expectation in OF_MESSAGES.items()}
 
 
@@ -88,7 +87,7 @@ def said(step: Act | Expectation) -> tuple[str, Any]:
         case Happens(event, data):
             return "happens", {"event": event, **data}
         case Reported(event, element, data):
-            return _ACTS[event], {"element": element, **data} if data else element
+            return ACT_OF[event], {"element": element, **data} if data else element
         case Replies(text, to, sender):
             return "replies", {"to": to, "text": text} if to is not None else {"sender": sender, "text": text}
         case OptsOut(element):

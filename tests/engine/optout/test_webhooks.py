@@ -15,12 +15,13 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks import Webhook as Verifier
 
+from tactful.engine.backoff import BACKOFF
 from tactful.engine.clock import SetClock, SystemClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.daemon import Daemon
 from tactful.engine.http_options import Webhook
 from tactful.engine.optout.do_not_contact import Change, Entry
-from tactful.engine.optout.webhooks import BACKOFF, BadSecret, Receiver, Webhooks, key_of, lags
+from tactful.engine.optout.webhooks import BadSecret, Receiver, Webhooks, key_of, lags
 from tactful.engine.project import NotSet, load_project
 from tactful.engine.senders import Secret
 from tactful.engine.store.statements import table
