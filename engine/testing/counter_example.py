@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import Contact, Element, Event, Leave, Send, Visit
+from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.paths import Words
 from tactful.elements.options.template import Template
 from tactful.elements.pause import Pause
@@ -16,10 +17,11 @@ from tactful.elements.split import Split
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
 from tactful.engine.contacts_file import ContactFields
+from tactful.engine.incoming import REPLIED
 from tactful.engine.project import Project
 from tactful.engine.testing.scenario_contact import OWN
 from tactful.engine.testing.scenario_run import START
-from tactful.engine.testing.step_reading import REPORTED
+from tactful.engine.testing.step_reading import ACT_OF
 from tactful.engine.testing.world import World
 from tactful.flows.draft import option_values
 from tactful.flows.model import Flow
@@ -29,7 +31,6 @@ _IDS_TRIED = 10_000
 _TIMES_TRIED = 3  # a message that is held is looked at more than once
 _SAMPLES: Mapping[str, Any] = {"text": "Ana", "number": 1, "boolean": True, "date": "1990-06-15", "list": ["tea"]}
 _EMAIL, _PHONE = "ana@example.com", "+447700900123"  # a number set aside for fiction
-_WORDS = {event: word for word, event in REPORTED.items()}
 _SENT, _FAILED, _SUPPRESSED = "sent", "failed", "suppressed"
 
 
@@ -219,10 +220,10 @@ class _Trip:
         """Do what makes the journey leave where it stands."""
         element, world = self._flow.nodes[stop.element].element, self._world
         refs = element.message if isinstance(element, WaitForEvent | WaitForReply) else None
-        message = self._newest(refs, at)
+        message = self._newest(refs, at, element.event if isinstance(element, WaitForEvent) else REPLIED)
         self._refuse_ahead(at + 1)
         match element:
-            case WaitForEvent(event=event) if stop.exit == "happened" and (word := _WORDS.get(event)):
+            case WaitForEvent(event=event) if stop.exit == "happened" and (word := ACT_OF.get(event)):
                 world.reports(event, self._of(message, stop))
                 self._note(word, message)
             case WaitForEvent(event="opted_out") if stop.exit == "happened":
@@ -230,8 +231,6 @@ class _Trip:
                 self._note("opts_out", message)
             case WaitForEvent(event="replied") if stop.exit == "happened":
                 self._reply(self._of(message, stop), "Hello")
-            case WaitForEvent(event="delivered") if stop.exit == "happened":
-                raise _Cannot(f"`{stop.element}` waits for a receipt, which no scenario brings")
             case WaitForEvent(event=event) if stop.exit == "happened":
                 world.happens(event, self._who)
                 self._note("happens", {"event": event})
@@ -257,14 +256,18 @@ class _Trip:
         world.advance(seconds * 1000)
         self._note("after", _exactly(seconds))
 
-    def _newest(self, refs: Sequence[str] | None, at: int) -> str | None:
-        """The send whose message is the newest on the path so far, of some or of all."""
+    def _newest(self, refs: Sequence[str] | None, at: int, event: str) -> str | None:
+        """The send whose message is the newest on the path so far, of some or all, that such an event can come of."""
         sends = (stop.element for stop in reversed(self._path[:at]) if stop.exit == _SENT)
-        return next((name for name in sends if refs is None or name in refs), None)
+        return next((name for name in sends if (refs is None or name in refs) and self._reports(name, event)), None)
+
+    def _reports(self, send: str, event: str) -> bool:
+        channel = self._flow.nodes[send].element.sends
+        return channel is not None and event in CHANNELS[channel].reports
 
     def _of(self, message: str | None, stop: Stop) -> str:
         if message is None:
-            raise _Cannot(f"`{stop.element}` waits for a message, and none was sent on this path")
+            raise _Cannot(f"`{stop.element}` waits for what no message on this path can bring")
         return message
 
     def _reply(self, to: str, text: str) -> None:

@@ -93,9 +93,16 @@ class Shop:
         assert said.status_code == 200, said.text
 
     def letters(self, number: int) -> list[EmailMessage]:
-        """The emails that have come so far, once there are so many."""
+        """The emails that have come so far, once there are so many and it is recorded that they went: from then on the
+        time of a wait runs, and the clock may be set."""
         wait_until(lambda: len(self.mail.received) >= number)
+        wait_until(lambda: self.in_hand() == 0)
         return self.mail.received
+
+    def in_hand(self) -> int:
+        """How many messages are being handed over."""
+        with self.engine.store.read() as tx:
+            return int(tx.exec_driver_sql("select count(*) from message where state = 'sending'").scalar_one())
 
     def may_be_written_to(self, address: str, channel: str) -> bool:
         """What the list says."""

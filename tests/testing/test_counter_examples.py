@@ -72,6 +72,35 @@ elements:
     assert "# it left `ask` by `otherwise`" in file.read_text(encoding="utf-8")
 
 
+def test_an_answer_goes_to_a_message_that_can_be_answered(tmp_path):
+    """The newest on the path is a push message, which nobody can answer."""
+    text = """
+flow: f
+settings: {sender: {sms: "+38595000111", push: shop}}
+elements:
+  ask: {type: send_sms, text: "Coming? STOP ends this.", next: look}
+  look: {type: send_push, text: Here, next: answer}
+  answer: {type: wait_for_reply, within: 1 day, paths: {yes: [yes]}, next: {yes: ask, otherwise: ask, timed_out: end}}
+"""
+    found, report, file = saved(text, tmp_path)
+    assert {each.missing for each in found} == {""}
+    assert report.ok
+    assert 'replies: {to: "ask", text: "yes"}' in file.read_text(encoding="utf-8")
+
+
+def test_where_no_message_can_be_answered_that_is_said(tmp_path):
+    text = """
+flow: f
+settings: {sender: {push: shop}}
+elements:
+  look: {type: send_push, text: Here, next: answer}
+  answer: {type: wait_for_reply, within: 1 day, paths: {yes: [yes]}, next: {yes: look, otherwise: look, timed_out: end}}
+"""
+    found, report, _ = saved(text, tmp_path)
+    assert {each.missing for each in found} == {"`answer` waits for what no message on this path can bring"}
+    assert not report.broken
+
+
 @given(flow_texts(most_elements=8))
 @settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
 def test_counter_examples_of_random_flows_load_and_run_unless_something_is_missing(tmp_path_factory, text):
