@@ -34,7 +34,7 @@ WAIT = "update journey set element = 'opened', step = 2, arrived_at = ?, due_at 
 OPENED = """insert into event (id, contact, name, at, learnt_at, message_journey, message_step, used)
     values (?, ?, 'opened', ?, ?, ?, 1, 1)"""
 END = "update journey set state = 'done', element = null, step = ?, due_at = null, ended_at = ? where id = ?"
-VISIT = "insert into visit (journey, step, element, exit, arrived_at, left_at) values (?, ?, ?, ?, ?, ?)"
+VISIT = "insert into visit (journey, contact, step, element, exit, arrived_at, left_at) values (?, ?, ?, ?, ?, ?, ?)"
 BLOCK = """insert into block (destination, channel, sender, covers, source, since)
     values (?, 'email', '', 'marketing', ?, ?)"""
 ACT = """insert into block_act (destination, channel, sender, covers, act, source, at, evidence, hash)
@@ -127,18 +127,18 @@ def _steps(everybody: Sequence[int], event: int, at: int, apart: int) -> Iterato
     yield [
         (SENT, [(at, n) for n in everybody]),
         (WAIT, [(at, at + DAY + n * apart, n) for n in everybody]),
-        (VISIT, [(n, 1, "offer", "sent", at, at) for n in everybody]),
+        (VISIT, [(n, n, 1, "offer", "sent", at, at) for n in everybody]),
     ]
     event += len(everybody) + 1
     yield [
         (OPENED, [(event + number, n, at, at, n) for number, n in enumerate(opened)]),
         (END, [(2, at, n) for n in opened]),
-        (VISIT, [(n, 2, "opened", "happened", at, at) for n in opened]),
+        (VISIT, [(n, n, 2, "opened", "happened", at, at) for n in opened]),
     ]
     yield [
         (END, [(3, at + DAY, n) for n in late]),
-        (VISIT, [(n, 2, "opened", "timed_out", at, at + DAY) for n in late]),
-        (VISIT, [(n, 3, "unopened", "done", at + DAY, at + DAY) for n in late]),
+        (VISIT, [(n, n, 2, "opened", "timed_out", at, at + DAY) for n in late]),
+        (VISIT, [(n, n, 3, "unopened", "done", at + DAY, at + DAY) for n in late]),
         (BLOCK, [(f"c{n}@example.com", SOURCE, at + DAY) for n in late]),
         (ACT, [(f"c{n}@example.com", SOURCE, at + DAY, EVIDENCE, HASH) for n in late]),
     ]

@@ -14,7 +14,7 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import zone_of
 from tactful.engine.rules.situation import ContactChanged
-from tactful.engine.store import reading, rows
+from tactful.engine.store import numbering, reading, rows
 from tactful.engine.store.reading import CONTACT_COLUMNS
 from tactful.engine.store.statements import CONTACT
 
@@ -42,13 +42,12 @@ def put_contacts(host: Host, people: Sequence[ContactFields], now: Instant) -> P
 
 def _put(host: Host, tx: Connection, people: Sequence[ContactFields], now: Instant) -> Put:
     known = reading.contacts_by_key(tx, {each.key for each in people})
-    number = reading.newest(tx, CONTACT.c.id)
+    next_number = numbering.counter(tx, CONTACT.c.id)
     before = dict(known)
     for each in people:
         old = known.get(each.key)
         if old is None:
-            number += 1
-            old = Contact(number, each.key)
+            old = Contact(next_number(), each.key)
         known[each.key] = _merged(old, each)
     new = [contact for key, contact in known.items() if key not in before]
     changed = [contact for key, contact in known.items() if key in before and contact != before[key]]

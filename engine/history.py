@@ -27,8 +27,9 @@ from tactful.elements.options.duration import HOUR, Duration
 from tactful.engine.compose import Engine
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.rules.permission import Policy
-from tactful.engine.store import reading, rows
+from tactful.engine.store import numbering, reading, rows
 from tactful.engine.store.database import Store
+from tactful.engine.store.holding import hold
 from tactful.engine.store.statements import EVENT, GOAL, JOURNEY, MESSAGE, VISIT, insert_or, one_of, table
 from tactful.engine.store.tables import PastRow, ShortLinkRow
 
@@ -113,13 +114,15 @@ def _journeys(store: Store, before: Instant) -> Iterator[int]:
         with store.read() as tx:
             span = (JOURNEY.c.id > behind, JOURNEY.c.id <= behind + SPAN)
             page = list(tx.execute(_FULL.where(*span).order_by(JOURNEY.c.id).limit(LOOK)))
-            ripe = [each.id for each in _ripe(tx, page, before)]
-            newest = reading.newest(tx, JOURNEY.c.id)
+            ripe = _ripe(tx, page, before)
+            newest = numbering.newest(tx, JOURNEY.c.id)
         for start in range(0, len(ripe), PAGE):
-            with store.write() as tx, store.overwriting(tx):
-                # Looked at once more, under the lock: another daemon prunes, too.
-                some = list(tx.execute(_FULL.where(one_of(JOURNEY.c.id, ripe[start : start + PAGE]))))
-                gone = _let_go(tx, _ripe(tx, some, before))
+            with store.write(shared=True) as tx, store.overwriting(tx):
+                # Looked at once more, now that they are held: another daemon prunes, too.
+                some = ripe[start : start + PAGE]
+                hold(tx, {each.contact for each in some})
+                still = list(tx.execute(_FULL.where(one_of(JOURNEY.c.id, [each.id for each in some]))))
+                gone = _let_go(tx, _ripe(tx, still, before))
             yield gone
         # Ids follow the times of entry, so what comes after is younger still.
         if page and page[-1].entered_at >= before:
@@ -147,7 +150,7 @@ def _ripe(tx: Connection, page: Sequence[Any], before: Instant) -> list[Any]:
 def _last(tx: Connection, page: Sequence[Any]) -> set[int]:
     """Those of the journeys whose row must stay: the last ones of their contacts in their flows, and the newest."""
     entries = reading.entries(tx, sorted({each.contact for each in page}), sorted({each.flow for each in page}))
-    newest = reading.newest(tx, JOURNEY.c.id)
+    newest = numbering.newest(tx, JOURNEY.c.id)
     return {
         each.id for each in page
         if each.id == newest or entries[each.contact][each.flow].count == each.entry_number
@@ -218,16 +221,17 @@ def _events(store: Store, before: Instant) -> Iterator[int]:
         with store.read() as tx:
             columns = (EVENT.c.id, EVENT.c.contact, EVENT.c.learnt_at)
             page = list(tx.execute(select(*columns).where(EVENT.c.id > behind).order_by(EVENT.c.id).limit(LOOK)))
-            newest = reading.newest(tx, EVENT.c.id)
+            newest = numbering.newest(tx, EVENT.c.id)
             began = _began(tx, {each.contact for each in page})
         over = [
-            each.id for each in page
+            each for each in page
             if each.learnt_at < before and each.id != newest and each.id <= began.get(each.contact, each.id)
         ]  # fmt: skip
         if over:
-            with store.write() as tx, store.overwriting(tx):
+            with store.write(shared=True) as tx, store.overwriting(tx):
+                hold(tx, {each.contact for each in over})
                 # A journey that began meanwhile stands in the log behind all that was learnt before.
-                tx.execute(delete(EVENT).where(one_of(EVENT.c.id, over)))
+                tx.execute(delete(EVENT).where(one_of(EVENT.c.id, [each.id for each in over])))
         if not page or page[-1].learnt_at >= before:
             return
         behind = page[-1].id
@@ -260,7 +264,7 @@ def _short_links(store: Store) -> Iterator[int]:
             )  # fmt: skip
             lost = _lost(tx, codes)
         if lost:
-            with store.write() as tx:
+            with store.write(shared=True) as tx:
                 tx.execute(delete(SHORT_LINK).where(one_of(SHORT_LINK.c.code, lost)))
         if len(codes) < LOOK:
             return

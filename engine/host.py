@@ -46,8 +46,9 @@ from tactful.engine.rules.situation import (
     TimeCame,
 )
 from tactful.engine.rules.turn import turn
-from tactful.engine.store import reading, rows
+from tactful.engine.store import numbering, reading, rows
 from tactful.engine.store.database import Store
+from tactful.engine.store.holding import hold_due, hold_named
 from tactful.engine.store.statements import EVENT, JOURNEY
 from tactful.engine.store.tally import tally_of
 from tactful.engine.store.writing import Writer
@@ -90,9 +91,10 @@ class Host:
         self.flows = Flowbook(catalogue)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A write transaction, with the flows as they are in it."""
-        with self.store.write() as tx:
+    def transaction(self, *, shared: bool = False) -> Iterator[Connection]:
+        """A write transaction (see `Store.write`), with the flows as they are in it: they change in none that is
+        shared."""
+        with self.store.write(shared=shared) as tx:
             self.flows.refresh(tx)
             yield tx
 
@@ -103,7 +105,8 @@ class Host:
         told: list[Told] = []
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]
-            with self.transaction() as tx:
+            # Who says no is put on the list with all who have the address: that concerns more than whom it is told of.
+            with self.transaction(shared=not any(map(noes.may_be_one, batch))) as tx:
                 became = self.learn(tx, batch, now)
                 learnt = [each for each, told_so in zip(batch, became, strict=True) if told_so.state == "learnt"]
                 noes.follow(self, tx, learnt, now)
@@ -115,12 +118,13 @@ class Host:
         caller's affair, as it is for whoever changes the list and tells of it."""
         texts = [written(each) for each in events]
         fit = [each for each, (_, why) in zip(events, texts, strict=True) if why is None]
-        known = reading.contacts_by_key(tx, {each.contact for each in fit if each.contact is not None})
-        messages = reading.stands(tx, {each.message.journey for each in fit if each.message is not None})
+        journeys = {each.message.journey for each in fit if each.message is not None}
+        those = hold_named(tx, {each.contact for each in fit if each.contact is not None}, journeys)
+        known = {contact.key: contact for contact in those.values()}
+        messages = reading.stands(tx, journeys)
         answered = self._answered(tx, known, fit)
         seen = reading.keys_seen(tx, {each.key for each in fit if each.key is not None})
-        those = {contact.number: contact for contact in known.values()}
-        next_id = reading.newest(tx, EVENT.c.id) + 1
+        ids = numbering.next_ids(tx, EVENT.c.id, len(fit))
         told: list[Told] = []
         new: list[tuple[Any, ...]] = []
         received: list[tuple[Any, ...]] = []
@@ -144,15 +148,15 @@ class Host:
                 message = newest_of(answered.get(contact, ()), each.data.get("sender"))
             if message is not None and message in messages and (state := received_state(each.name, messages[message])):
                 stand = messages[message]
-                received.append((state, stand.taken_at, *message))
+                received.append((state, stand.taken_at, *message, contact))
                 arrived.append((stand.sender, state))
                 if stand.state != SENT:
                     sent = Message(message.step, state, stand.taken_at)
                     stimuli[contact].append(Outcome(message, stand.element, sent))
                 messages[message] = replace(stand, state=state)
-            stimuli[contact].append(Happened(Event(each.name, at, each.data or NOTHING, message, next_id)))
-            new.append((next_id, contact, each.name, at, now, data, *(message or (None, None)), 0, each.key))
-            next_id += 1
+            id = next(ids)
+            stimuli[contact].append(Happened(Event(each.name, at, each.data or NOTHING, message, id)))
+            new.append((id, contact, each.name, at, now, data, *(message or (None, None)), 0, each.key))
             told.append(_LEARNT)
         tally = tally_of(tx)
         tally.events += len(new)
@@ -177,10 +181,10 @@ class Host:
 
     def tick(self, now: Instant, most: int = BATCH) -> int:
         """Fire timers that are due, the longest due first; for how many contacts. Call until it says 0."""
-        with self.transaction() as tx:
-            due = reading.due_contacts(tx, now, most)
+        with self.transaction(shared=True) as tx:
+            due = hold_due(tx, now, most)
             if due:
-                self.take_turns(tx, {contact: [TimeCame()] for contact in due}, now)
+                self.take_turns(tx, {number: [TimeCame()] for number in due}, now, due)
             return len(due)
 
     def next_due(self) -> Instant | None:
@@ -197,13 +201,13 @@ class Host:
         once = list(dict.fromkeys(contacts))
         answers: dict[str, Entered] = {}
         for start in range(0, len(once), BATCH):
-            with self.transaction() as tx:
+            with self.transaction(shared=True) as tx:
                 if flow not in self.flows.live.by_id:
                     raise UnknownFlow(flow)
                 keys = once[start : start + BATCH]
-                known = reading.contacts_by_key(tx, keys)
+                those = hold_named(tx, keys)
+                known = {contact.key: contact for contact in those.values()}
                 entry: list[Stimulus] = [Enter(flow, Event("by_hand", now, data or NOTHING))]
-                those = {contact.number: contact for contact in known.values()}
                 deltas = self.take_turns(tx, dict.fromkeys(those, entry), now, those)
                 answers.update((key, _entered(flow, key, known.get(key), deltas)) for key in keys)
         # The first time a contact is named has the answer.
@@ -213,9 +217,9 @@ class Host:
         """Take contacts out of a flow, with their waiting messages; how many journeys that ended."""
         ended = 0
         for start in range(0, len(contacts), BATCH):
-            with self.transaction() as tx:
-                known = reading.contacts_by_key(tx, contacts[start : start + BATCH])
-                deltas = self.take_turns(tx, {c.number: [TakeOut(flow, why)] for c in known.values()}, now)
+            with self.transaction(shared=True) as tx:
+                those = hold_named(tx, contacts[start : start + BATCH])
+                deltas = self.take_turns(tx, {number: [TakeOut(flow, why)] for number in those}, now, those)
                 ended += sum(
                     journey.state == REMOVED for delta in deltas.values() for journey in delta.journeys.values()
                 )
@@ -230,12 +234,12 @@ class Host:
         now: Instant,
         known: Mapping[int, Contact] = _NOBODY_READ,
     ) -> dict[int, Delta]:
-        """Take the turns of contacts (by number) in an open transaction, and write what follows. `known` are those who
-        were read in this transaction already, as they still are."""
+        """Take the turns of contacts (by number) in an open transaction, which holds them where it is shared, and write
+        what follows. `known` are those who were read in it already, as they still are."""
         if not stimuli:
             return {}
         writer = Writer(self.flows.number, self._settings, self.transactional, now)
-        next_journey = _Counter(reading.newest(tx, JOURNEY.c.id))
+        next_journey = numbering.counter(tx, JOURNEY.c.id)
         deltas: dict[int, Delta] = {}
         ask_log: dict[int, Situation] = {}
         # One contact after the other, from what was read to what is to be written: it is all still at hand then.
@@ -279,7 +283,7 @@ class Host:
         segments = [self.flows.number[live.flow.id] for live in self.flows.live.by_segment]
         members = reading.members(tx, numbers) if segments else {}
         entries = reading.entries(tx, numbers, sorted({*segments, *self._enterable(stimuli)}))
-        log_end = reading.newest(tx, EVENT.c.id)
+        log_end = numbering.newest(tx, EVENT.c.id)
         # After a send comes a wait, most often: what may have answered it already is read for all at once.
         log = _logs(tx, {number: running.get(number, ()) for number in _after_sends(stimuli)})
         name = self.flows.name
@@ -344,16 +348,3 @@ def _entered(flow: str, key: str, contact: Contact | None, deltas: Mapping[int, 
         if delta.journeys[journey].flow == flow:
             return Entered(key, journey)
     return Entered(key, None, dict(delta.refused)[flow])
-
-
-class _Counter:
-    """Hands out ids after the newest one there is."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self, last: int) -> None:
-        self._last = last
-
-    def __call__(self) -> int:
-        self._last += 1
-        return self._last

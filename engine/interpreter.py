@@ -95,8 +95,8 @@ class Journey(NamedTuple):
 
 
 class Visited(NamedTuple):
-    """An element a journey left: by which exit, when, and for which event of the log, if for one. It is a row of the
-    table of visits as it stands."""
+    """An element a journey left: by which exit, when, and for which event of the log, if for one. With the
+    contact behind it, it is a row of the table of visits."""
 
     journey: int
     step: int

@@ -44,7 +44,7 @@ from tactful.engine.host import BATCH, Host, UnknownFlow
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.outbox import HELD, QUEUED, STANDING
 from tactful.engine.rules.situation import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
-from tactful.engine.store import reading, rows
+from tactful.engine.store import numbering, rows
 from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, Query, one_of, table
 from tactful.engine.store.tables import EnrolmentRow, SwitchRow
 from tactful.engine.switches import flows_changed
@@ -276,7 +276,7 @@ class Lifecycle:
             deltas = self._host.take_turns(tx, dict.fromkeys(those, enter), now, those)
             entered = row.entered + sum(bool(delta.began) for delta in deltas.values())
             behind = page[-1].number if page else row.behind
-            total = reading.newest(tx, CONTACT.c.id)
+            total = numbering.newest(tx, CONTACT.c.id)
             done = len(page) < most
             if done:
                 tx.execute(delete(ENROLMENT).where(ENROLMENT.c.id == enrolment))

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, func, insert, select, text, tuple_
+from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
 from tactful.engine.store.database import Store
+from tactful.engine.store.numbering import count_on
 from tactful.engine.store.tables import metadata
 
 ROWS = 1_000
@@ -49,7 +50,7 @@ def move(source: Store, target: Store, moved: Callable[[int], None] = lambda row
         rows: dict[str, int] = {}
         for table in metadata.sorted_tables:
             rows[table.name] = _copy(here, there, table, lambda done: moved(sum(rows.values()) + done))
-        _count_on(there)
+        count_on(there)  # the rows brought their numbers with them
     return Moved(rows)
 
 
@@ -68,19 +69,3 @@ def _copy(here: Connection, there: Connection, table: Table, moved: Callable[[in
         after = tuple(found[-1]._mapping[column] for column in key)
         done += len(found)
         moved(done)
-
-
-def _count_on(there: Connection) -> None:
-    """PostgreSQL numbers rows by counters of its own, which rows that bring their numbers do not move."""
-    if there.dialect.name != "postgresql":
-        return
-    for table in metadata.sorted_tables:
-        column = table.autoincrement_column
-        if column is None:
-            continue
-        counter = there.scalar(select(func.pg_get_serial_sequence(f'"{table.name}"', column.name)))
-        if counter is not None:
-            there.execute(
-                text(f'SELECT setval(:counter, (SELECT max("{column.name}") FROM "{table.name}"))'),
-                {"counter": counter},
-            )

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
@@ -36,10 +36,11 @@ from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
-from tactful.engine.store.statements import JOURNEY, MESSAGE, UNSETTLED, Query, among, as_list
+from tactful.engine.store.holding import hold_list, hold_written_to
+from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, UNSETTLED, Query, among, as_list
 from tactful.engine.store.tally import Observer, tally_of
 from tactful.engine.switches import halted
-from tactful.engine.workers import NOBODY, bury, may_work
+from tactful.engine.workers import NOBODY, alive, bury, is_anybody_dead, may_work
 from tactful.flows.model import Flow
 
 SENDING = "sending"
@@ -143,16 +144,20 @@ _in_hand = Query(
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )
+_of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
+# None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
 _due = Query(
-    select(
-        *(MESSAGE.c[name] for name in _Due._fields[:-3]), JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values
-    )
-    .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
+    select(*_of_message, JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values, *reading.CONTACT_COLUMNS)
+    .select_from(MESSAGE)
+    .join(JOURNEY, and_(JOURNEY.c.id == MESSAGE.c.journey, JOURNEY.c.contact == MESSAGE.c.contact))
+    .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
     .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"))
     .order_by(MESSAGE.c.due_at)
-    .limit(bindparam("most")),
+    .limit(bindparam("most"))
+    .with_for_update(key_share=True, of=[MESSAGE, CONTACT], skip_locked=True),
     "by", "now", "most",
 )  # fmt: skip
+_PERSON = len(_Due._fields)
 
 
 class Outbox:
@@ -173,16 +178,27 @@ class Outbox:
         taken this time: what follows may block or withdraw what else is due.
 
         `worker` takes them (`workers.py`); `alone`: nothing while another works on this sender."""
-        with self._host.transaction() as tx:
-            if halted(tx) or (alone and not may_work(tx, sender, worker)):
-                return Took()
-            return self._take(tx, sender, now, most, worker)
+        # Several may hold the list at once to ask what it says. Where somebody may not be written to, their journey
+        # moves on, and may change it: so then it is asked once more, and held alone.
+        for may_refuse in (False, True) if self._host.store.many_write else (True,):
+            with self._host.transaction(shared=True) as tx:
+                if halted(tx) or (alone and not may_work(tx, sender, worker)):
+                    return Took()
+                took = self._take(tx, sender, now, most, worker, may_refuse=may_refuse)
+            if took is not None:
+                return took
+        raise AssertionError("the second time it may refuse")
 
-    def _take(self, tx: Connection, sender: str, now: Instant, most: int, worker: int) -> Took:
-        due = [_Due._make(row) for row in _due.rows(tx, sender, now, most)]
-        if not due:
+    def _take(
+        self, tx: Connection, sender: str, now: Instant, most: int, worker: int, *, may_refuse: bool
+    ) -> Took | None:
+        """What was taken; None where somebody is to be refused and may not, and nothing is done."""
+        found = _due.rows(tx, sender, now, most)
+        if not found:
             return Took()
-        contacts = reading.contacts(tx, {row.contact for row in due})
+        due = [_Due._make(row[:_PERSON]) for row in found]
+        contacts = {row[2]: rows.read_contact(row[_PERSON:]) for row in found}
+        hold_list(tx, to_change=may_refuse)
         asking = [(contacts[row.contact], row.channel) for row in due]
         gate = Gate(tx, self._host.do_not_contact, self.policy, asking, now)
         taken: list[Taken] = []
@@ -199,13 +215,15 @@ class Outbox:
             assert isinstance(element, SendElement), "only sends queue messages"
             address = address_of(contact, row.channel)
             assert address is not None, "permission lets no message pass that has no address"
-            going.append((gate.destination(contact, row.channel), now, worker, row.journey, row.step))
+            going.append((gate.destination(contact, row.channel), now, worker, row.journey, row.step, row.contact))
             taken.append(
                 Taken(MessageKey(row.journey, row.step), flow.id, element, row.channel, row.sender, address, contact,
                       rows.read_entry(row.entry), rows.read_values(row.values), settings, row.purpose, row.tries + 1,
                       row.unknowns)
             )  # fmt: skip
-        if self._refuse(tx, said, now):
+        if said and not may_refuse:
+            return None
+        if self._refuse(tx, said, contacts, now):
             return Took((), len(due))
         self._host.store.statements.take_messages.run(tx, going)
         return Took(taken, len(due))
@@ -215,7 +233,9 @@ class Outbox:
         live = self._host.flows.live.by_id.get(flow.id)
         return live.flow.settings if live else flow.settings
 
-    def _refuse(self, tx: Connection, said: Sequence[tuple[_Due, Verdict]], now: Instant) -> bool:
+    def _refuse(
+        self, tx: Connection, said: Sequence[tuple[_Due, Verdict]], contacts: Mapping[int, Contact], now: Instant
+    ) -> bool:
         """Record what may not go (now); whether any journey was moved on by it."""
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
@@ -223,12 +243,14 @@ class Outbox:
         for row, verdict in said:
             if isinstance(verdict, Hold):
                 became.append((row.sender, HELD))
-                changes.append((HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step))
+                changes.append(
+                    (HELD, verdict.until, row.unknowns, None, None, verdict.why, row.journey, row.step, row.contact)
+                )
                 continue
             assert isinstance(verdict, Suppress | Expire), "what may go is not refused"
             state, why = (SUPPRESSED if isinstance(verdict, Suppress) else EXPIRED), verdict.why
             became.append((row.sender, state))
-            changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step))
+            changes.append((state, None, row.unknowns, None, None, why, row.journey, row.step, row.contact))
             key = MessageKey(row.journey, row.step)
             stimuli[row.contact].append(Outcome(key, row.element, Message(row.step, state, None), why))
         tally_of(tx).messages.update(became)
@@ -246,11 +268,15 @@ class Outbox:
         receipt said more. So is one that another took meanwhile, since this one was taken for dead; but if it was sent,
         and waits to be sent again, it is not. A no in it counts all the same."""
         for start in range(0, len(outcomes), BATCH):
-            with self._host.transaction() as tx:
-                self._settle(tx, outcomes[start : start + BATCH], now, worker)
+            some = outcomes[start : start + BATCH]
+            # A no puts an address on the list with all who have it: that concerns more than whom the message went to.
+            with self._host.transaction(shared=all(each.no is None for each in some)) as tx:
+                self._settle(tx, some, now, worker)
 
     def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant, worker: int | None = None) -> None:
-        found = map(_InHand._make, _in_hand.rows(tx, as_list(each.key.journey for each in outcomes)))
+        journeys = {each.key.journey for each in outcomes}
+        contacts = hold_written_to(tx, journeys)
+        found = map(_InHand._make, _in_hand.rows(tx, as_list(journeys)))
         messages: dict[tuple[int, int], _InHand] = {(row.journey, row.step): row for row in found}
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
@@ -264,18 +290,22 @@ class Outbox:
                 noes.append((each, row))
             if not _is_to_be_settled(row, each, worker):
                 if each.provider_id is not None and row.state in (SENT, DELIVERED) and row.provider_id is None:
-                    changes.append((row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key))
+                    changes.append(
+                        (row.state, None, row.unknowns, row.sent_at, each.provider_id, None, *each.key, row.contact)
+                    )
                 continue
             state, due_at, why = _became(each, row, now)
             became.append((row.sender, state))
             sent_at = now if state == SENT else None
-            changes.append((state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key))
+            changes.append(
+                (state, due_at, row.unknowns + each.unknown, sent_at, each.provider_id, why, *each.key, row.contact)
+            )
             if state in (SENT, FAILED, SUPPRESSED):
                 message = Message(row.step, state, sent_at)
                 stimuli[row.contact].append(Outcome(each.key, row.element, message, each.why))
         tally_of(tx).messages.update(became)
         self._host.store.statements.settle_messages.run(tx, changes)
-        self._host.take_turns(tx, stimuli, now)
+        self._host.take_turns(tx, stimuli, now, contacts)
         # Last, so that the journey leaves by the exit of its own send before anybody learns of the opt-out.
         for each, row in noes:
             assert each.no is not None
@@ -288,16 +318,14 @@ class Outbox:
         `unknown` until a person settles it. How many there were.
 
         Everybody but `all_but` is gone; where that is None, those who have not beaten for too long are."""
+        with self._host.store.read() as tx:  # mostly nobody died, and then nobody is kept from writing
+            living = alive(tx, now, all_but=all_but)
+            if not is_anybody_dead(tx, living) and not _stuck(tx, living):
+                return 0
         with self._host.transaction() as tx:
-            alive = bury(tx, now, all_but=all_but)
-            stuck = [
-                (MessageKey(journey, step), sender)
-                for journey, step, sender, worker in tx.execute(
-                    select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker)
-                    .where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING)
-                )
-                if worker not in alive
-            ]  # fmt: skip
+            living = alive(tx, now, all_but=all_but)
+            bury(tx, living)
+            stuck = _stuck(tx, living)
             if not stuck:
                 return 0
             why = "the engine stopped while handing it over"
@@ -327,6 +355,17 @@ class Outbox:
                 .group_by(MESSAGE.c.sender)
             )
             return {row[0]: row[1] for row in found}
+
+
+def _stuck(tx: Connection, living: Sequence[int]) -> list[tuple[MessageKey, str]]:
+    """The messages in the hands of those who do not live, with their senders."""
+    columns = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker)
+    in_hand = select(*columns).where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING)
+    return [
+        (MessageKey(journey, step), sender)
+        for journey, step, sender, worker in tx.execute(in_hand)
+        if worker not in living
+    ]
 
 
 def _is_to_be_settled(row: _InHand, settled: Settled, worker: int | None) -> bool:

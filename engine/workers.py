@@ -10,6 +10,8 @@ Clocks of machines that share a database must agree to within some seconds.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tactful.elements.contract import Instant
@@ -45,7 +47,7 @@ class Worker:
     def join(self) -> None:
         """Become one of those who work."""
         began = self._clock.monotonic()
-        with self._store.write() as tx:
+        with self._store.write(shared=True) as tx:
             done = tx.execute(insert(WORKER).values(name=self._name, beat_at=self._clock.now()))
             assert done.inserted_primary_key is not None
             self.number = int(done.inserted_primary_key[0])
@@ -54,7 +56,7 @@ class Worker:
     def beat(self) -> None:
         """Say that it is alive; one that was taken for dead joins anew, under another number."""
         began = self._clock.monotonic()
-        with self._store.write() as tx:
+        with self._store.write(shared=True) as tx:
             known = update(WORKER).where(WORKER.c.id == self.number).values(beat_at=self._clock.now())
             there = tx.execute(known).rowcount
         if there:
@@ -68,16 +70,25 @@ class Worker:
 
     def leave(self) -> None:
         """Work no more. It has nothing in hand."""
-        with self._store.write() as tx:
+        with self._store.write(shared=True) as tx:
             tx.execute(delete(WORKER).where(WORKER.c.id == self.number))
 
 
-def bury(tx: Connection, now: Instant, *, all_but: int | None = None) -> list[int]:
-    """Strike those off who have not beaten for too long; who is left. With `all_but` everybody but this one, whenever
-    they beat: where only one can work at a time, the others are dead."""
-    dead = WORKER.c.beat_at < now - LEASE_MS if all_but is None else WORKER.c.id != all_but
-    tx.execute(delete(WORKER).where(dead))
-    return list(tx.scalars(select(WORKER.c.id)))
+def alive(tx: Connection, now: Instant, *, all_but: int | None = None) -> list[int]:
+    """Those who have beaten lately. With `all_but` nobody but this one: where only one can work at a time, the others
+    are dead, whenever they beat."""
+    lately = WORKER.c.beat_at >= now - LEASE_MS if all_but is None else WORKER.c.id == all_but
+    return list(tx.scalars(select(WORKER.c.id).where(lately)))
+
+
+def bury(tx: Connection, living: Collection[int]) -> int:
+    """Strike off all but the living (see `alive`); how many that were."""
+    return tx.execute(delete(WORKER).where(WORKER.c.id.not_in(living))).rowcount
+
+
+def is_anybody_dead(tx: Connection, living: Collection[int]) -> bool:
+    """Whether there is somebody to be struck off."""
+    return tx.scalar(select(WORKER.c.id).where(WORKER.c.id.not_in(living)).limit(1)) is not None
 
 
 def is_anybody_working(tx: Connection, now: Instant) -> bool:
@@ -88,9 +99,11 @@ def is_anybody_working(tx: Connection, now: Instant) -> bool:
 def may_work(tx: Connection, sender: str, worker: int) -> bool:
     """Whether this worker may take messages of a sender that only one may work on, since it has a rate; if so, the
     sender is its own until it stops, or is dead."""
-    alive = select(WORKER.c.id)
-    taken = tx.scalar(select(LANE.c.worker).where(LANE.c.sender == sender, LANE.c.worker.in_(alive)))
-    if taken is None:
+    whose = select(LANE.c.worker).where(LANE.c.sender == sender, LANE.c.worker.in_(select(WORKER.c.id)))
+    owner = tx.scalar(whose)
+    if owner is None:
         mine = insert_or(tx.dialect.name, LANE).values(sender=sender, worker=worker)
-        tx.execute(mine.on_conflict_do_update(index_elements=["sender"], set_={"worker": worker}))
-    return taken in (None, worker)
+        nobodys = LANE.c.worker.not_in(select(WORKER.c.id))  # asked again, when no other can be about to claim it
+        tx.execute(mine.on_conflict_do_update(index_elements=["sender"], set_={"worker": worker}, where=nobodys))
+        owner = tx.scalar(whose)
+    return owner in (None, worker)

@@ -31,6 +31,7 @@ from tactful.engine.keyring import Keyring, is_erased
 from tactful.engine.optout.chain import chained
 from tactful.engine.optout.sources import kind_of
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block
+from tactful.engine.store.holding import hold_list
 from tactful.engine.store.rows import to_json
 from tactful.engine.store.statements import BLOCK, BLOCK_ACT, INBOUND, Query, Statements, among, as_list
 from tactful.engine.store.tally import tally_of
@@ -124,6 +125,7 @@ class DoNotContactList:
         What is put on the list again is kept in the history either way: whoever asks twice has asked twice. Taking off
         what is not on it is no act. An entry of an erased contact is taken off by its address, too.
         """
+        hold_list(tx, to_change=True)
         names = {each.entry.destination for each in changes}
         off = {each.entry.destination for each in changes if not each.adds}
         mine = {to: [to, *self.keyring.erased(to)] for to in off}

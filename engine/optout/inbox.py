@@ -214,7 +214,7 @@ class Inbox:
         )
         outcome = self._hand_over(outgoing)
         state = "sent" if isinstance(outcome, Accepted) else f"not sent: {outcome.why}"
-        with self.engine.store.write() as tx:
+        with self.engine.store.write(shared=True) as tx:
             tx.execute(update(INBOUND).where(INBOUND.c.id == number).values(reply=state))
 
     # --- reviews

@@ -113,7 +113,7 @@ class OptOutLinks:
         if not messages:
             return {}
         codes: dict[MessageKey, str] = {}
-        with self._store.write() as tx:
+        with self._store.write(shared=True) as tx:
             left, drawn = list(messages), 0
             while left:  # one whose code another message has, which happens to nobody, takes its next
                 asked = {key: self._code(key, messages[key], drawn) for key in left}
@@ -133,7 +133,9 @@ class OptOutLinks:
 
 def _kept(tx: Connection, asked: Mapping[MessageKey, str]) -> dict[str, MessageKey]:
     """Keep codes that are free; whose each is now."""
-    new = [{"code": code, "journey": key.journey, "step": key.step} for key, code in asked.items()]
+    # In one order, so that two who keep the same codes never wait for each other.
+    in_order = sorted(asked.items(), key=lambda each: each[1])
+    new = [{"code": code, "journey": key.journey, "step": key.step} for key, code in in_order]
     tx.execute(insert_or(tx.dialect.name, SHORT_LINK).on_conflict_do_nothing(), new)
     found = select(SHORT_LINK).where(one_of(SHORT_LINK.c.code, asked.values()))
     return {row.code: MessageKey(row.journey, row.step) for row in tx.execute(found)}

@@ -50,9 +50,14 @@ NOES = {
 """Events of a message that are one."""
 
 
+def may_be_one(event: Incoming) -> bool:
+    """Whether an event may mean no, as far as one can say before it is learnt."""
+    return event.message is not None and event.name in NOES
+
+
 def follow(host: Host, tx: Connection, events: Sequence[Incoming], now: Instant) -> None:
     """Do what follows from events that were just learnt."""
-    about = [(each, each.message) for each in events if each.message is not None and each.name in NOES]
+    about = [(each, each.message) for each in events if each.message is not None and may_be_one(each)]
     if not about:
         return
     stands = reading.stands(tx, {message.journey for _, message in about})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, or_, select, update
 
 from tactful.elements.contract import Instant
 from tactful.engine.incoming import OPTED_IN, OPTED_OUT, Incoming
@@ -20,6 +20,14 @@ from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING, 
 
 if TYPE_CHECKING:
     from tactful.engine.host import Host
+
+
+_KEY = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact)
+_at_once = (
+    update(MESSAGE)
+    .where(*(column == bindparam(f"the_{column.name}") for column in _KEY))
+    .values(due_at=literal_column("0"))
+)
 
 
 def opt(
@@ -54,11 +62,15 @@ def look_again(tx: Connection, destinations: Sequence[str]) -> None:
         return
     theirs = select(CONTACT.c.id).where(_has_one_of(destinations))
     journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
-    tx.execute(
-        update(MESSAGE)
+    # What others change at this moment is theirs: it waits for no time, or for a short one.
+    waiting = (
+        select(*(column.label(f"the_{column.name}") for column in _KEY))
         .where(MESSAGE.c.journey.in_(journeys), MESSAGE.c.state.in_(WAITING), MESSAGE.c.due_at.is_not(None))
-        .values(due_at=0)
+        .with_for_update(key_share=True, skip_locked=True)
     )
+    found = tx.execute(waiting).mappings().all()
+    if found:
+        tx.execute(_at_once, [dict(each) for each in found])
 
 
 def contacts_at(tx: Connection, destinations: Sequence[str]) -> list[str]:

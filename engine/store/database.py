@@ -1,7 +1,7 @@
 """A project's database, whichever kind it is: transactions, migrations, a watch for what others commit.
 
 What is true of both kinds: a write sees nothing that another write did not commit, and what it read still holds when it
-writes; a read sees one consistent state.
+writes; a read sees one consistent state. Of writes that are shared this is true of what they hold (`holding.py`).
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class ChangeWatch(Protocol):
 
 class Store(ABC):
     """One database. `name` is what people know it by, without a password; `path` is its file, where it has one;
-    `observer` is told of what is committed here."""
+    `many_write` says whether shared writes go on beside each other; `observer` is told of what is committed here."""
 
     in_memory = False
+    many_write = False
     path: Path | None = None
 
     def __init__(self, name: str, engine: Engine) -> None:
@@ -52,8 +53,12 @@ class Store(ABC):
         self.statements = _statements(engine.dialect.name)
 
     @abstractmethod
-    def write(self) -> AbstractContextManager[Connection]:
-        """A transaction that may write. It commits at the end of the block, or rolls back on an exception."""
+    def write(self, *, shared: bool = False) -> AbstractContextManager[Connection]:
+        """A transaction that may write. It commits at the end of the block, or rolls back on an exception.
+
+        Nobody else writes meanwhile. A `shared` one goes on beside others that are shared, where the database lets
+        several write at once: it may change nothing but what it holds (`holding.py`), and rows that only it knows of.
+        """
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Connection]:

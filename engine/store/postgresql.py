@@ -1,8 +1,8 @@
 """A project's database in PostgreSQL, 14 or newer.
 
-Every write transaction takes one advisory lock first, so that writers take turns across all processes as they do on
-SQLite: what a transaction read still holds when it writes. It says at its end that something changed, and those who
-LISTEN wake up.
+Every write transaction takes one advisory lock first: alone, so that what it read still holds when it writes, as it
+does on SQLite; or shared with others that hold what they change (`holding.py`). Who wants to be alone waits for those
+who share, and they queue behind. A transaction says at its end that something changed, and those who LISTEN wake up.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from sqlalchemy.pool import QueuePool
 from tactful.engine.store.database import Store
 from tactful.engine.store.trouble import trouble_with_postgresql
 
-_LOCK = 0x7AC7F01  # one number for all of tactful's; others on this server may lock others
+LOCK, LOCK_OF_LIST = 0x7AC7F01, 0x7AC7F02
+"""Of all writes, and of the Do Not Contact list. One pair of numbers for all of tactful's databases."""
+
+_ALONE, _SHARED = "alone", "shared"
 _CHANNEL = "tactful"
 
 
 class PostgresStore(Store):
     """One database of a server, or one schema of it where the address says so (`?options=-csearch_path=…`)."""
+
+    many_write = True
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
@@ -38,19 +43,22 @@ class PostgresStore(Store):
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            if connection.get_execution_options().get("writes", False):
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            writes = connection.get_execution_options().get("writes")
+            if writes is not None:
+                lock = "pg_advisory_xact_lock_shared" if writes == _SHARED else "pg_advisory_xact_lock"
+                connection.exec_driver_sql(f"SELECT {lock}({LOCK})")
             else:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
         return engine
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, shared: bool = False) -> Iterator[Connection]:
+        writes = _SHARED if shared else _ALONE
         with (
             self._observed() as tally,
             self._in_words(),
-            self.engine.connect().execution_options(writes=True, tally=tally) as connection,
+            self.engine.connect().execution_options(writes=writes, tally=tally) as connection,
             connection.begin(),
         ):
             self.observer.began(tally)

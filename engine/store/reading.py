@@ -93,13 +93,6 @@ _stands = Query(
     "journeys",
 )  # fmt: skip
 _keys_seen = Query(select(EVENT.c.key).where(among(EVENT.c.key, bindparam("keys"))), "keys")
-_due = Query(
-    select(JOURNEY.c.contact)
-    .where(JOURNEY.c.due_at <= bindparam("now"))
-    .order_by(JOURNEY.c.due_at)
-    .limit(bindparam("most")),
-    "now", "most",
-)  # fmt: skip
 
 
 def contacts(tx: Connection, numbers: Iterable[int]) -> dict[int, Contact]:
@@ -171,16 +164,6 @@ def stands(tx: Connection, journeys: Iterable[int]) -> dict[MessageKey, MessageS
 def keys_seen(tx: Connection, keys: Collection[str]) -> set[str]:
     """Which of these events, by their tellers' keys, were told before."""
     return {row[0] for row in _keys_seen.rows(tx, as_list(keys))} if keys else set()
-
-
-def due_contacts(tx: Connection, now: int, most: int) -> list[int]:
-    """Contacts of the journeys that are due, the longest due first, each once."""
-    return list(dict.fromkeys(row[0] for row in _due.rows(tx, now, most)))
-
-
-def newest(tx: Connection, column: Any) -> int:
-    """The highest id given so far, 0 for none. Held under the write lock, so the next one is free."""
-    return int(tx.scalar(select(func.coalesce(func.max(column), 0))) or 0)
 
 
 def next_due(tx: Connection) -> int | None:

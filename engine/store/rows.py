@@ -52,7 +52,7 @@ def moved_journey(journey: Journey) -> tuple[Any, ...]:
     """For `move_journeys`."""
     return (
         journey.state, journey.element, journey.step, journey.arrived_at, journey.due_at, journey.since,
-        values_text(journey.values), journey.ended_at, journey.why, journey.id,
+        values_text(journey.values), journey.ended_at, journey.why, journey.id, journey.contact,
     )  # fmt: skip
 
 

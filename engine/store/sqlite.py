@@ -63,7 +63,7 @@ class SqliteStore(Store):
         return engine
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, shared: bool = False) -> Iterator[Connection]:  # one writes at a time, all the same
         with (
             self._observed() as tally,
             self._turn,

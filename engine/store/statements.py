@@ -175,8 +175,14 @@ def _insert(dialect: Dialect, into: Table, columns: Sequence[str]) -> Bulk:
     return Bulk(dialect, insert(into).values({name: bindparam(name) for name in columns}), columns)
 
 
+_of_message = (
+    MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at"), MESSAGE.c.contact == bindparam("who")
+)  # fmt: skip
+
+
 class Statements:
-    """All bulk statements, for one kind of database."""
+    """All bulk statements, for one kind of database. What changes a contact's rows names the contact, too: a database
+    that spreads contacts over servers then asks one of them."""
 
     def __init__(self, kind: str) -> None:
         dialect = dialect_of(kind)
@@ -189,20 +195,22 @@ class Statements:
             update(JOURNEY)
             .values({name: bindparam(name) for name in (
                 "state", "element", "step", "arrived_at", "due_at", "since", "journey_values", "ended_at", "why")})
-            .where(JOURNEY.c.id == bindparam("journey")),
+            .where(JOURNEY.c.id == bindparam("journey"), JOURNEY.c.contact == bindparam("who")),
             ("state", "element", "step", "arrived_at", "due_at", "since", "journey_values", "ended_at", "why",
-             "journey"),
+             "journey", "who"),
         )  # fmt: skip
         self.add_visits = _insert(
-            dialect, VISIT, ("journey", "step", "element", "exit", "arrived_at", "left_at", "event", "why")
+            dialect, VISIT, ("journey", "step", "element", "exit", "arrived_at", "left_at", "event", "why", "contact")
         )
         self.add_events = _insert(dialect, EVENT, (
             "id", "contact", "name", "at", "learnt_at", "data", "message_journey", "message_step", "used", "key",
         ))  # fmt: skip
         self.use_events = Bulk(
             dialect,
-            update(EVENT).values(used=literal_column("1")).where(EVENT.c.id == bindparam("event")),
-            ("event",),
+            update(EVENT)
+            .values(used=literal_column("1"))
+            .where(EVENT.c.id == bindparam("event"), EVENT.c.contact == bindparam("who")),
+            ("event", "who"),
         )
         self.queue_messages = _insert(dialect, MESSAGE, (
             "journey", "step", "contact", "element", "channel", "sender", "purpose", "state", "due_at", "expires_at",
@@ -214,8 +222,8 @@ class Statements:
             .values({"state": literal_column("'sending'"), "due_at": null(), "destination": bindparam("to"),
                      "taken_at": bindparam("now"), "worker": bindparam("by"),
                      "tries": MESSAGE.c.tries + literal_column("1"), "why": null()})
-            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
-            ("to", "now", "by", "of", "at"),
+            .where(*_of_message),
+            ("to", "now", "by", "of", "at", "who"),
         )  # fmt: skip
         self.settle_messages = Bulk(
             dialect,
@@ -223,23 +231,27 @@ class Statements:
             .values(
                 {name: bindparam(name) for name in ("state", "due_at", "unknowns", "sent_at", "provider_id", "why")}
             )
-            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
-            ("state", "due_at", "unknowns", "sent_at", "provider_id", "why", "of", "at"),
+            .where(*_of_message),
+            ("state", "due_at", "unknowns", "sent_at", "provider_id", "why", "of", "at", "who"),
         )
         self.receive_messages = Bulk(
             dialect,
             update(MESSAGE)
             .values({"state": bindparam("becomes"), "due_at": null(), "why": null(),
                      "sent_at": func.coalesce(MESSAGE.c.sent_at, bindparam("sent"))})
-            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
-            ("becomes", "sent", "of", "at"),
+            .where(*_of_message),
+            ("becomes", "sent", "of", "at", "who"),
         )  # fmt: skip
         self.withdraw_messages = Bulk(
             dialect,
             update(MESSAGE)
             .values({"state": literal_column("'withdrawn'"), "due_at": null()})
-            .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.state.in_(WAITING_LITERALS)),
-            ("of",),
+            .where(
+                MESSAGE.c.journey == bindparam("of"),
+                MESSAGE.c.contact == bindparam("who"),
+                MESSAGE.c.state.in_(WAITING_LITERALS),
+            ),
+            ("of", "who"),
         )
         self.change_contacts = Bulk(
             dialect,
@@ -274,9 +286,9 @@ class Statements:
         self.reach_goals = Bulk(
             dialect,
             insert_or(kind, GOAL)
-            .values({n: bindparam(n) for n in ("journey", "name", "flow", "at")})
+            .values({n: bindparam(n) for n in ("journey", "name", "flow", "at", "contact")})
             .on_conflict_do_nothing(),
-            ("journey", "name", "flow", "at"),
+            ("journey", "name", "flow", "at", "contact"),
         )
         self.join = Bulk(
             dialect,

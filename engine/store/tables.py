@@ -2,6 +2,10 @@
 
 Times are whole milliseconds since 1970-01-01T00:00:00Z in integers, states plain text, free-form data
 JSON text. Indexes are few, for each costs on the hot path, and partial where most rows do not need one.
+
+All that grows with contacts carries the contact's number, and no key but the contact's own spans two of them. On
+PostgreSQL the number is the last part of the primary keys, too (migration 0004): a database that spreads tables over
+servers asks for that.
 """
 
 from __future__ import annotations
@@ -113,6 +117,7 @@ class VisitRow(Table, table=True):
     left_at: int = Field(sa_type=BIG)
     event: int | None = Field(default=None, sa_type=BIG)
     why: str | None = None
+    contact: int = Field(sa_type=BIG)
     __table_args__ = ({"sqlite_with_rowid": False},)
 
 
@@ -129,10 +134,10 @@ class EventRow(Table, table=True):
     message_journey: int | None = Field(default=None, sa_type=BIG)
     message_step: int | None = None
     used: int = 0  # 1 once it ended a wait (events of messages only)
-    key: str | None = None  # the teller's own id of it: told twice, learnt once
+    key: str | None = None  # the teller's own id of it: told twice of a contact, learnt once
     __table_args__ = (
         Index("event_contact", "contact", "id"),
-        Index("event_key", "key", unique=True, sqlite_where=sql("key IS NOT NULL"),
+        Index("event_key", "key", "contact", unique=True, sqlite_where=sql("key IS NOT NULL"),
               postgresql_where=sql("key IS NOT NULL")),
     )  # fmt: skip
 
@@ -176,6 +181,7 @@ class GoalRow(Table, table=True):
     name: str = Field(primary_key=True)
     flow: int
     at: int = Field(sa_type=BIG)
+    contact: int = Field(sa_type=BIG)
     __table_args__ = ({"sqlite_with_rowid": False},)
 
 

@@ -15,7 +15,7 @@ from tactful.elements.contract import (
     SendMessage,
     Settings,
 )
-from tactful.engine.interpreter import Caused, Journey, Visited, zone_of
+from tactful.engine.interpreter import Caused, Journey, zone_of
 from tactful.engine.optout.do_not_contact import Change, Entry, resolve
 from tactful.engine.rules.situation import Delta
 from tactful.engine.rules.turn import sender_of
@@ -43,10 +43,10 @@ class Writer:
         self._now = now
         self._begun: list[tuple[Any, ...]] = []
         self._moved: list[tuple[Any, ...]] = []
-        self._visits: list[Visited] = []
+        self._visits: list[tuple[Any, ...]] = []
         self._messages: list[tuple[Any, ...]] = []
-        self._withdrawn: list[tuple[int]] = []
-        self._used: list[tuple[int]] = []
+        self._withdrawn: list[tuple[int, int]] = []
+        self._used: list[tuple[int, int]] = []
         self._goals: list[tuple[Any, ...]] = []
         self._contacts: list[tuple[Any, ...]] = []
         self._joined: list[tuple[int, int]] = []
@@ -67,7 +67,9 @@ class Writer:
                 self._begun.append(rows.new_journey(journey, self._number[journey.flow]))
             else:
                 self._moved.append(rows.moved_journey(journey))
-        self._visits += delta.visits
+        number = contact.number
+        for visited in delta.visits:
+            self._visits.append((*visited, number))
         now_is = delta.contact or contact
         # Loops, for most of these are empty, and a generator is dear to make for nothing.
         for journey, caused in delta.deeds:
@@ -75,18 +77,18 @@ class Writer:
         for journey, caused in delta.facts:
             self._change_list(now_is, journey, caused)
         for journey, name in delta.goals:
-            self._goals.append((journey.id, name, self._number[journey.flow], self._now))
+            self._goals.append((journey.id, name, self._number[journey.flow], self._now, number))
         for id in delta.withdrawn:
-            self._withdrawn.append((id,))
+            self._withdrawn.append((id, number))
         for id in delta.used:
-            self._used.append((id,))
+            self._used.append((id, number))
         if delta.contact is not None:
             attributes, tags = rows.to_json(dict(now_is.attributes)), rows.to_json(sorted(now_is.tags))
-            self._contacts.append((attributes, tags, self._now, contact.number))
+            self._contacts.append((attributes, tags, self._now, number))
         for flow in delta.joined:
-            self._joined.append((contact.number, self._number[flow]))
+            self._joined.append((number, self._number[flow]))
         for flow in delta.parted:
-            self._parted.append((contact.number, self._number[flow]))
+            self._parted.append((number, self._number[flow]))
 
     def _queue(self, contact: Contact, journey: Journey, caused: Caused) -> None:
         message = caused.effect

@@ -71,7 +71,7 @@ class Tracking:
         new = asked - found.keys()
         if not new:
             return found
-        with self._store.write() as tx:
+        with self._store.write(shared=True) as tx:
             tx.execute(insert_or(LINK_TARGET).on_conflict_do_nothing(), [{"url": url} for url in sorted(new)])
             found_now = select(LINK_TARGET.c.url, LINK_TARGET.c.id).where(one_of(LINK_TARGET.c.url, new))
             learnt = {row.url: row.id for row in tx.execute(found_now)}

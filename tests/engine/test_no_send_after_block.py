@@ -49,10 +49,11 @@ class Numbered(Outbox):
         super().__init__(engine.host)
         self.took: list[tuple[int, Taken]] = []
 
-    def _take(self, tx: Connection, sender: str, now: int, most: int, worker: int) -> Took:
-        took = super()._take(tx, sender, now, most, worker)
-        number = number_of(tx)
-        self.took += [(number, each) for each in took.messages]
+    def _take(self, tx: Connection, sender: str, now: int, most: int, worker: int, *, may_refuse: bool) -> Took | None:
+        took = super()._take(tx, sender, now, most, worker, may_refuse=may_refuse)
+        if took is not None:
+            number = number_of(tx)
+            self.took += [(number, each) for each in took.messages]
         return took
 
 

@@ -22,7 +22,7 @@ from tactful.engine import outbox
 from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.store import reading
+from tactful.engine.store import holding, reading
 from tactful.engine.store.database import StoreError, open_store
 from tactful.engine.store.sqlite import SqliteStore as Store
 from tactful.engine.store.statements import CONTACT, one_of
@@ -128,7 +128,7 @@ def refused(path: Path, busy_ms: int = 60_000) -> str:
 def test_a_newer_database(tmp_path: Path) -> None:
     with upgraded(tmp_path / "one.db") as store, store.write() as tx:
         tx.exec_driver_sql("update alembic_version set version_num = '9999'")
-    assert "is of a newer tactful (schema 9999; this one knows 0003); upgrade tactful" in refused(tmp_path / "one.db")
+    assert "is of a newer tactful (schema 9999; this one knows 0004); upgrade tactful" in refused(tmp_path / "one.db")
 
 
 THEIR_ALEMBIC = """
@@ -266,7 +266,8 @@ def test_a_server_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("module", "query"), [
     *((reading, name) for name in ("_contacts", "_contacts_by_key", "_active", "_messages", "_members", "_log",
-                                   "_entries", "_stands", "_keys_seen", "_due")),
+                                   "_entries", "_stands", "_keys_seen")),
+    *((holding, name) for name in ("_these", "_named", "_written_to", "_told_of", "_due")),
     *((outbox, name) for name in ("_due", "_in_hand")),
 ])  # fmt: skip
 def test_what_the_hot_path_reads_is_found_by_an_index(tmp_path: Path, module: ModuleType, query: str) -> None:

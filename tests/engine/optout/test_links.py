@@ -161,9 +161,9 @@ def test_a_batch_is_one_write(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     world.engine.host.enter("text", [f"c{number}" for number in range(20)], MONDAY)
     batch = world.engine.outbox.take("ACME", MONDAY, 100).messages
 
-    def write() -> AbstractContextManager[Connection]:
+    def write(*, shared: bool = False) -> AbstractContextManager[Connection]:
         writes.append(1)
-        return began()
+        return began(shared=shared)
 
     monkeypatch.setattr(world.engine.store, "write", write)
     made = links(world).of(batch)

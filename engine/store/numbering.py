@@ -1,0 +1,68 @@
+"""Ids of contacts, journeys and events: never given twice, and for one contact always rising.
+
+On SQLite the next is one more than the newest, for there is one writer. On PostgreSQL a sequence counts, for there may
+be several, and one that does not commit leaves a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Column, Connection, func, select, text
+
+from tactful.engine.store.tables import metadata
+
+_AT_ONCE = 256
+
+
+def newest(tx: Connection, column: Column[int]) -> int:
+    """An id that no row's is above, and that all ids to come are; 0 where there is no row yet."""
+    if tx.dialect.name == "postgresql":
+        counted = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_sequence(column)}"
+        return int(tx.exec_driver_sql(counted).scalar_one())
+    return int(tx.scalar(select(func.coalesce(func.max(column), 0))) or 0)
+
+
+def next_ids(tx: Connection, column: Column[int], number: int) -> Iterator[int]:
+    """So many new ids, rising."""
+    if tx.dialect.name == "postgresql":
+        counted = f"SELECT nextval('{_sequence(column)}') FROM generate_series(1, %s)"
+        return iter(tx.exec_driver_sql(counted, (number,)).scalars().all())
+    first = newest(tx, column) + 1
+    return iter(range(first, first + number))
+
+
+def counter(tx: Connection, column: Column[int]) -> Callable[[], int]:
+    """Gives a new id whenever it is called, within this transaction. Nothing is read before the first call."""
+    return _endless(tx, column).__next__
+
+
+def _endless(tx: Connection, column: Column[int]) -> Iterator[int]:
+    some = 1
+    while tx.dialect.name == "postgresql":  # few are lost where few are asked for, and many are asked for at once
+        yield from next_ids(tx, column, some)
+        some = min(2 * some, _AT_ONCE)
+    last = newest(tx, column)
+    while True:
+        last += 1
+        yield last
+
+
+def count_on(tx: Connection) -> None:
+    """After rows that brought their ids with them: go on behind the newest of each table."""
+    if tx.dialect.name != "postgresql":
+        return
+    for table in metadata.sorted_tables:
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        sequence = tx.scalar(select(func.pg_get_serial_sequence(f'"{table.name}"', column.name)))
+        if sequence is not None:
+            tx.execute(
+                text(f'SELECT setval(:sequence, (SELECT max("{column.name}") FROM "{table.name}"))'),
+                {"sequence": sequence},
+            )
+
+
+def _sequence(column: Column[int]) -> str:
+    return f"{column.table.name}_{column.name}_seq"
