@@ -12,6 +12,9 @@ from tactful.engine.optout.inbox import Inbox
 from tactful.engine.optout.retention import Retention
 from tactful.engine.pulse import Pulse
 
+HELD_MS = 20
+"""How soon to look again at what is due, and others hold."""
+
 
 class Runner:
     """Does all there is to do on an engine, and in its inbox. `moved` is called whenever messages may have been
@@ -45,6 +48,9 @@ class Runner:
         if self._pruning is not None and not self._stopping():
             self._pruning.go_on(self._clock.now())
         due_at = self.next_due()
+        if due_at is not None and self._engine.store.many_write:
+            # Due and yet not done: another daemon holds it, and will have done it soon.
+            due_at = max(due_at, self._clock.now() + HELD_MS)
         self.pulse.worked_at = self._clock.monotonic()
         return due_at
 

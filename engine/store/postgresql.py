@@ -23,6 +23,11 @@ LOCK, LOCK_OF_LIST = 0x7AC7F01, 0x7AC7F02
 """Of all writes, and of the Do Not Contact list. One pair of numbers for all of tactful's databases."""
 
 _ALONE, _SHARED = "alone", "shared"
+_LOCKS = {_ALONE: "pg_advisory_xact_lock", _SHARED: "pg_advisory_xact_lock_shared"}
+
+_FROZEN = {_ALONE: "60s", _SHARED: "10s"}
+"""How long a transaction may ask nothing of the server before that ends it: its process stands still, or its machine is
+gone, and others wait for what it holds."""
 _CHANNEL = "tactful"
 
 
@@ -45,8 +50,8 @@ class PostgresStore(Store):
         def _begin(connection: Connection) -> None:
             writes = connection.get_execution_options().get("writes")
             if writes is not None:
-                lock = "pg_advisory_xact_lock_shared" if writes == _SHARED else "pg_advisory_xact_lock"
-                connection.exec_driver_sql(f"SELECT {lock}({LOCK})")
+                frozen = f"set_config('idle_in_transaction_session_timeout', '{_FROZEN[writes]}', true)"
+                connection.exec_driver_sql(f"SELECT {frozen}, {_LOCKS[writes]}({LOCK})")
             else:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 

@@ -35,6 +35,8 @@ _SAYS_BY_STATE = {
     "53300": "has as many connections as its server allows; raise `max_connections`, or run fewer daemons",
     "57P": "is going down or starting up; it is tried again",
     "25006": "can only be read from: is this a standby?",
+    "25P03": "ended a transaction that stood still for too long, since others waited; nothing was changed",
+    "40": "ended a transaction that got into another's way; nothing was changed, and it can be tried again",
 }
 
 

@@ -251,12 +251,12 @@ class Mortal:
         left = transaction
         write = Store.write
 
-        def counted(store: Store) -> object:
+        def counted(store: Store, *, shared: bool = False) -> object:
             nonlocal left
             left -= 1
             if left < 0:
                 raise Killed
-            return write(store)
+            return write(store, shared=shared)
 
         monkeypatch.setattr(Store, "write", counted)
 

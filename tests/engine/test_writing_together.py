@@ -1,0 +1,256 @@
+"""Several write at once on PostgreSQL: each holds its contacts, and who changes the list is alone with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from sqlalchemy import select
+from tests.engine.conftest import MONDAY
+
+from tactful.engine.compose import Engine, open_engine
+from tactful.engine.incoming import Incoming
+from tactful.engine.optout.do_not_contact import Change, Entry
+from tactful.engine.store.database import StoreError
+from tactful.engine.store.holding import hold, hold_due, hold_list
+from tactful.engine.store.statements import BLOCK_ACT, EVENT
+from tactful.engine.testing import World
+from tactful.engine.workers import Worker
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Server
+
+HOUR = 3_600_000
+SENDER = "news@acme.example"
+PEOPLE = [f"c{n}" for n in range(1, 7)]
+FLOW = f"""
+flow: f
+entry: {{event: began}}
+settings: {{sender: {{email: {SENDER}}}}}
+elements:
+  wait: {{type: pause, for: 1 hour, next: mail}}
+  mail: {{type: send_email, subject: S, text: T}}
+"""
+
+
+class Pair:
+    """Two engines on one database, as two daemons have them, and six people who wait for an hour."""
+
+    def __init__(self, server: Server) -> None:
+        self.url = server.new_database()
+        self.world = World(MONDAY, database=self.url)
+        self.world.publish(FLOW)
+        for key in PEOPLE:
+            self.world.contact(key, email=f"{key}@example.com")
+        self.one: Engine = self.world.engine
+        self.other = open_engine(self.url)
+        self.tell(self.one, *PEOPLE)
+
+    def tell(self, engine: Engine, *people: str) -> None:
+        engine.host.tell([Incoming("began", key) for key in people], MONDAY)
+
+    def is_somebody_waiting(self) -> bool:
+        """Whether a transaction waits for a lock."""
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as server:
+            found = server.execute(
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            ).fetchone()
+            return bool(found and found[0])
+
+    def waits(self, work: Callable[[], object]) -> Callable[[], None]:
+        """Begin work in another thread, which waits for what somebody holds; what is answered waits for its end."""
+        failed: list[BaseException] = []
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 -- told by the thread that waits
+                failed.append(error)
+
+        thread = threading.Thread(target=guarded)
+        thread.start()
+        while thread.is_alive() and not self.is_somebody_waiting():
+            thread.join(0.01)
+        assert thread.is_alive(), f"it did not wait: {failed}"
+
+        def done() -> None:
+            thread.join(30)
+            assert not thread.is_alive()
+            assert failed == []
+
+        return done
+
+
+@pytest.fixture
+def pair(postgresql: Server) -> Iterator[Pair]:
+    made = Pair(postgresql)
+    yield made
+    made.other.close()
+    made.world.close()
+
+
+def test_two_write_at_once(pair: Pair) -> None:
+    together = threading.Barrier(2)
+    met = []
+
+    def write(engine: Engine, contact: int) -> None:
+        with engine.host.transaction(shared=True) as tx:
+            hold(tx, [contact])
+            together.wait(10)  # both are in their transactions, or it breaks
+            met.append(contact)
+
+    threads = [threading.Thread(target=write, args=each) for each in ((pair.one, 1), (pair.other, 2))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(met) == [1, 2]
+
+
+def test_who_writes_alone_waits_for_those_who_share(pair: Pair) -> None:
+    with pair.one.store.write(shared=True):
+        done = pair.waits(lambda: pair.other.lifecycle.pause("f", MONDAY))
+    done()
+
+
+def test_each_fires_what_the_other_does_not_hold(pair: Pair) -> None:
+    late = MONDAY + 2 * HOUR
+    with pair.one.host.transaction(shared=True) as here:
+        mine = hold_due(here, late, 2)
+        assert len(mine) == 2
+        assert pair.other.host.tick(late) == 4
+        assert pair.other.host.tick(late) == 0, "what is left is held"
+    assert pair.other.host.tick(late) == 2
+    assert [journey.element for journey in pair.world.journeys()] == ["mail"] * 6
+
+
+def test_each_takes_what_the_other_does_not_hold(pair: Pair) -> None:
+    late = MONDAY + 2 * HOUR
+    pair.one.host.tick(late)
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [1, 2])
+        took = pair.other.outbox.take(SENDER, late, 100)
+        assert [each.contact.number for each in took.messages] == [3, 4, 5, 6]
+    assert [each.contact.number for each in pair.one.outbox.take(SENDER, late, 100).messages] == [1, 2]
+
+
+def test_a_message_that_another_took_meanwhile_is_not_taken_again(pair: Pair) -> None:
+    """It was due when the look began, and its contact is free again by the time it is held."""
+    late = MONDAY + 2 * HOUR
+    pair.one.host.tick(late)
+    taken = []
+    threads = [
+        threading.Thread(target=lambda e=engine: taken.extend(e.outbox.take(SENDER, late, 1).messages))
+        for engine in (pair.one, pair.other) * 6
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each.key for each in taken) == sorted({each.key for each in taken})
+
+
+def test_an_event_waits_for_its_contact_and_counts_on_what_was_done(pair: Pair) -> None:
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [1])
+        done = pair.waits(lambda: pair.tell(pair.other, "c1"))
+        pair.one.host.learn(here, [Incoming("visited", "c1")], MONDAY)
+    done()
+    with pair.one.store.read() as tx:
+        found = tx.scalars(select(EVENT.c.name).where(EVENT.c.contact == 1).order_by(EVENT.c.id)).all()
+    assert found == ["began", "visited", "began"], "in the order they were learnt"
+
+
+def test_an_entry_waits_for_a_take_under_way_and_the_next_take_sees_it(pair: Pair) -> None:
+    late = MONDAY + 2 * HOUR
+    pair.one.host.tick(late)
+
+    def block() -> None:
+        with pair.other.host.transaction(shared=True) as tx:
+            entry = Entry("c1@example.com", "email", "", "everything")
+            pair.other.do_not_contact.change(tx, [Change(True, entry, "a test")], late)
+
+    with pair.one.host.transaction(shared=True) as here:
+        hold_list(here, to_change=False)
+        done = pair.waits(block)
+        assert not pair.one.do_not_contact.blocks_of(here, ["c1@example.com"])
+    done()
+    took = pair.one.outbox.take(SENDER, late, 100)
+    assert (took.messages, took.looked_at) == ((), 6), "one is refused, and what follows may concern the others"
+    assert [each.contact.number for each in pair.one.outbox.take(SENDER, late, 100).messages] == [2, 3, 4, 5, 6]
+
+
+def test_two_takes_read_the_list_at_once(pair: Pair) -> None:
+    late = MONDAY + 2 * HOUR
+    pair.one.host.tick(late)
+    with pair.one.host.transaction(shared=True) as here:
+        hold_list(here, to_change=False)
+        assert len(pair.other.outbox.take(SENDER, late, 100).messages) == 6
+
+
+def test_acts_commit_in_the_order_of_their_ids(pair: Pair) -> None:
+    """Whoever reads along by ids misses nothing: no id appears below one that was there before."""
+    stop, seen = threading.Event(), [0]
+
+    def block(engine: Engine, part: int) -> None:
+        for n in range(40):
+            with engine.host.transaction(shared=True) as tx:
+                entry = Entry(f"p{part}-{n}@example.com", "email", "", "everything")
+                engine.do_not_contact.change(tx, [Change(True, entry, "a test")], MONDAY)
+
+    def read_along() -> None:
+        last = False
+        while not last:
+            last = stop.is_set()
+            with pair.world.engine.store.read() as tx:
+                after = select(BLOCK_ACT.c.id).where(BLOCK_ACT.c.id > seen[-1]).order_by(BLOCK_ACT.c.id)
+                seen.extend(tx.scalars(after))
+
+    writers = [threading.Thread(target=block, args=each) for each in ((pair.one, 1), (pair.other, 2))]
+    reader = threading.Thread(target=read_along)
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    reader.join()
+    assert len(seen) == 81
+
+
+def test_a_lane_has_one_owner_whoever_asks_at_the_same_time(pair: Pair) -> None:
+    from tactful.engine.workers import may_work
+
+    workers = [Worker(each.store, pair.world.clock, "w") for each in (pair.one, pair.other)]
+    for worker in workers:
+        worker.join()
+    together = threading.Barrier(2)
+    owners: list[int] = []
+
+    def ask(engine: Engine, worker: Worker) -> None:
+        with engine.store.write(shared=True) as tx:
+            together.wait(10)
+            if may_work(tx, SENDER, worker.number):
+                owners.append(worker.number)
+
+    threads = [threading.Thread(target=ask, args=each) for each in zip((pair.one, pair.other), workers, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(owners) == 1
+
+
+def test_a_transaction_that_stands_still_gives_back_what_it_holds(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tactful.engine.store import postgresql
+
+    monkeypatch.setitem(postgresql._FROZEN, "shared", "100ms")
+    with pytest.raises(StoreError), pair.one.host.transaction(shared=True) as frozen:  # noqa: PT012 -- at its end
+        hold(frozen, [1])
+        done = pair.waits(lambda: pair.tell(pair.other, "c1"))
+        done()  # though this one has not ended
+        hold(frozen, [2])
+    with pair.one.store.read() as tx:
+        assert len(tx.scalars(select(EVENT.c.id).where(EVENT.c.contact == 1)).all()) == 2
