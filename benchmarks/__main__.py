@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import answering, contact_cost, idling, many_flows, page, peers, simulating, waiting
+from benchmarks import answering, contact_cost, idling, many_flows, page, peers, simulating, together, waiting
 from benchmarks.databases import Kind, databases
 from benchmarks.figures import Chapter
 from benchmarks.scale import FULL, QUICK, Scale, million, ten_million
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Sequence[Kind]], Chapter]] = {
     "waiting": waiting.that_wait,
     "due": waiting.in_the_same_second,
     "answer": answering.answering,
+    "together": together.together,
     "idle": idling.idling,
     "flows": many_flows.many_flows,
     "simulator": simulating.simulating,

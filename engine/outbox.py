@@ -178,8 +178,8 @@ class Outbox:
         taken this time: what follows may block or withdraw what else is due.
 
         `worker` takes them (`workers.py`); `alone`: nothing while another works on this sender."""
-        # Several may hold the list at once to ask what it says. Where somebody may not be written to, their journey
-        # moves on, and may change it: so then it is asked once more, and held alone.
+        # Several may hold the list at once to ask what it says. Where a message may never go, its journey moves on, and
+        # may change the list: so then it is asked once more, and held alone.
         for may_refuse in (False, True) if self._host.store.many_write else (True,):
             with self._host.transaction(shared=True) as tx:
                 if halted(tx) or (alone and not may_work(tx, sender, worker)):
@@ -192,7 +192,7 @@ class Outbox:
     def _take(
         self, tx: Connection, sender: str, now: Instant, most: int, worker: int, *, may_refuse: bool
     ) -> Took | None:
-        """What was taken; None where somebody is to be refused and may not, and nothing is done."""
+        """What was taken; None where a message is to be refused for good and may not be, and then nothing is done."""
         found = _due.rows(tx, sender, now, most)
         if not found:
             return Took()
@@ -221,7 +221,7 @@ class Outbox:
                       rows.read_entry(row.entry), rows.read_values(row.values), settings, row.purpose, row.tries + 1,
                       row.unknowns)
             )  # fmt: skip
-        if said and not may_refuse:
+        if not may_refuse and not all(isinstance(verdict, Hold) for _, verdict in said):
             return None
         if self._refuse(tx, said, contacts, now):
             return Took((), len(due))

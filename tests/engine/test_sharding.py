@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -11,6 +12,7 @@ import pytest
 from tests.engine.conftest import MONDAY
 
 from tactful.elements.options.duration import Duration
+from tactful.engine.compose import open_engine
 from tactful.engine.rules.permission import Limit
 from tactful.engine.store.tables import metadata
 from tactful.engine.testing import World
@@ -133,10 +135,13 @@ def test_contacts_split_over_three_databases_go_the_same_ways_as_in_one(shards: 
     assert seen == {"offer", "opened", "thanks", "never", "wait", "news"}, "everything took part"
 
 
-# Where a row lives, by what: with its contact, with their journey, with an address; or with every part alike.
-CONTACT = {"contact": "id", "journey": "contact", "event": "contact", "message": "contact", "membership": "contact"}
-OF_JOURNEY = {"visit", "goal", "short_link"}
+# Where a row lives, by what: with its contact, with an address, by its code; or in every part alike.
+CONTACT = {
+    "contact": "id", "journey": "contact", "event": "contact", "message": "contact", "membership": "contact",
+    "visit": "contact", "goal": "contact",
+}  # fmt: skip
 OF_ADDRESS = {"block", "block_act", "inbound", "consent"}
+BY_CODE = {"short_link"}
 EVERYWHERE = {
     "flow", "flow_version", "enrolment", "switch", "past", "worker", "lane", "key", "webhook", "link_target",
 }  # fmt: skip
@@ -145,8 +150,23 @@ EVERYWHERE = {
 def test_every_table_says_where_its_rows_live() -> None:
     """A new table belongs to one of these; none of what grows with contacts belongs to the last."""
     tables = metadata.tables
-    assert {*CONTACT, *OF_JOURNEY, *OF_ADDRESS, *EVERYWHERE} == set(tables)
+    assert {*CONTACT, *OF_ADDRESS, *BY_CODE, *EVERYWHERE} == set(tables)
     for name, column in CONTACT.items():
         assert column in tables[name].c
-    assert all("journey" in tables[name].c for name in OF_JOURNEY)
     assert all("destination" in tables[name].c for name in OF_ADDRESS)
+
+
+def test_no_key_spans_two_contacts(postgresql: Server) -> None:
+    """What a database that spreads tables over servers asks for: each key names the contact. Only their own ids are
+    unique among them all, and those are given when a contact comes, not on its way."""
+    with closing(open_engine(postgresql.new_database())) as engine, engine.store.read() as tx:
+        found = tx.exec_driver_sql(
+            """select t.relname, i.relname, array_agg(a.attname::text) from pg_index x
+            join pg_class t on t.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
+            join pg_attribute a on a.attrelid = t.oid and a.attnum = any (x.indkey)
+            where x.indisunique group by 1, 2"""
+        ).all()
+    keys = {(table, name): columns for table, name, columns in found if table in CONTACT}
+    assert {table for table, _ in keys} == set(CONTACT)
+    spanning = {name for (table, name), columns in keys.items() if CONTACT[table] not in columns}
+    assert spanning == {"contact_key_key"}
