@@ -48,9 +48,9 @@ class Runner:
         if self._pruning is not None and not self._stopping():
             self._pruning.go_on(self._clock.now())
         due_at = self.next_due()
-        if due_at is not None and self._engine.store.many_write:
-            # Due and yet not done: another daemon holds it, and will have done it soon.
-            due_at = max(due_at, self._clock.now() + HELD_MS)
+        now = self._clock.now()
+        if due_at is not None and due_at <= now and self._engine.store.many_write and not self._stopping():
+            due_at = now + HELD_MS  # due and yet not done: somebody else holds it, and will have done it soon
         self.pulse.worked_at = self._clock.monotonic()
         return due_at
 
