@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import answering, contact_cost, idling, many_flows, page, peers, simulating, waiting
+from benchmarks import answering, by_http, contact_cost, idling, many_flows, page, peers, simulating, waiting
 from benchmarks.databases import Kind, databases
 from benchmarks.figures import Chapter
 from benchmarks.scale import FULL, QUICK, Scale, million, ten_million
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Sequence[Kind]], Chapter]] = {
     "growth": contact_cost.as_it_grows,
     "waiting": waiting.that_wait,
     "due": waiting.in_the_same_second,
+    "http": by_http.by_http,
     "answer": answering.answering,
     "idle": idling.idling,
     "flows": many_flows.many_flows,

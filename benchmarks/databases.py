@@ -33,6 +33,9 @@ class Kind(Protocol):
     def processor_time(self) -> float:
         """Seconds of processor time that this process and the database's server have used."""
 
+    def server_time(self) -> float:
+        """What the server has used of that; 0 where there is none."""
+
     def bytes_of(self, url: str) -> dict[str, int]:
         """What each table takes on disk, with its indexes. Empty where the database cannot tell."""
 
@@ -60,6 +63,9 @@ class Sqlite:
 
     def processor_time(self) -> float:
         return process_time()
+
+    def server_time(self) -> float:
+        return 0.0
 
     def bytes_of(self, url: str) -> dict[str, int]:
         connection = self.connect(url)
@@ -101,11 +107,13 @@ class Postgresql:
         return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
 
     def processor_time(self) -> float:
+        return process_time() + self.server_time()
+
+    def server_time(self) -> float:
         import psutil
 
-        spent: float = process_time()
         times = self._process.cpu_times()  # its children that are gone, too
-        spent += times.user + times.system + times.children_user + times.children_system
+        spent: float = times.user + times.system + times.children_user + times.children_system
         for child in self._process.children():
             with suppress(psutil.NoSuchProcess):
                 times = child.cpu_times()
