@@ -16,7 +16,18 @@ from shutil import disk_usage
 from tempfile import gettempdir
 from time import monotonic
 
-from benchmarks import answering, by_http, contact_cost, idling, many_flows, page, peers, simulating, waiting
+from benchmarks import (
+    answering,
+    answering_http,
+    by_http,
+    contact_cost,
+    idling,
+    many_flows,
+    page,
+    peers,
+    simulating,
+    waiting,
+)
 from benchmarks.databases import Kind, databases
 from benchmarks.figures import Chapter
 from benchmarks.progress import say
@@ -29,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Sequence[Kind]], Chapter]] = {
     "due": waiting.in_the_same_second,
     "http": by_http.by_http,
     "answer": answering.answering,
+    "answer-http": answering_http.answering_by_http,
     "idle": idling.idling,
     "flows": many_flows.many_flows,
     "simulator": simulating.simulating,
