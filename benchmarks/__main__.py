@@ -10,14 +10,28 @@ import argparse
 import gc
 import json
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import disk_usage
+from tempfile import gettempdir
 from time import monotonic
 
-from benchmarks import answering, contact_cost, idling, many_flows, page, peers, simulating, together, waiting
+from benchmarks import (
+    answering,
+    answering_http,
+    by_http,
+    contact_cost,
+    idling,
+    many_flows,
+    page,
+    peers,
+    simulating,
+    together,
+    waiting,
+)
 from benchmarks.databases import Kind, databases
 from benchmarks.figures import Chapter
+from benchmarks.progress import say
 from benchmarks.scale import FULL, QUICK, Scale, million, ten_million
 
 BENCHMARKS: dict[str, Callable[[Scale, Sequence[Kind]], Chapter]] = {
@@ -25,7 +39,9 @@ BENCHMARKS: dict[str, Callable[[Scale, Sequence[Kind]], Chapter]] = {
     "growth": contact_cost.as_it_grows,
     "waiting": waiting.that_wait,
     "due": waiting.in_the_same_second,
+    "http": by_http.by_http,
     "answer": answering.answering,
+    "answer-http": answering_http.answering_by_http,
     "together": together.together,
     "idle": idling.idling,
     "flows": many_flows.many_flows,
@@ -41,31 +57,38 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="little of each: under a minute, and rough")
     options.add_argument("--million", action="store_true", help="a million journeys due in the same second")
     options.add_argument("--ten-million", action="store_true", help="ten million that wait, and ten million behind")
+    options.add_argument("--sqlite", action="store_true", help="leave PostgreSQL out")
     options.add_argument("--divide", type=int, default=1, metavar="N", help="everything by so much less")
     options.add_argument("--json", action="store_true", help="for scripts")
     options.add_argument("--write", type=Path, metavar="PAGE", help="renew their figures in a page, and its plot")
     asked = options.parse_args()
     if unknown := [name for name in asked.only if name not in BENCHMARKS]:
         options.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    chapters = measure(_scale(asked), asked.only or list(BENCHMARKS))
+    scale = _scale(asked)
+    if (free := disk_usage(gettempdir()).free) < scale.disk:
+        options.error(
+            f"up to {scale.disk // 10**9} GB are written, and in {gettempdir()} {free // 10**9} GB are free; "
+            "the variable TMPDIR names another place"
+        )
+    chapters = measure(scale, asked.only or list(BENCHMARKS), postgresql=not asked.sqlite)
     if asked.json:
-        print(json.dumps(page.as_data(chapters, _scale(asked)), indent=2, ensure_ascii=False))
+        print(json.dumps(page.as_data(chapters, scale), indent=2, ensure_ascii=False))
     else:
         page.print_tables(chapters)
     if asked.write is not None:
         page.write(asked.write, chapters)
 
 
-def measure(scale: Scale, names: Sequence[str]) -> dict[str, Chapter]:
+def measure(scale: Scale, names: Sequence[str], *, postgresql: bool = True) -> dict[str, Chapter]:
     """Run benchmarks by their names, one after the other; it says on standard error how it gets on."""
     gc.set_threshold(50_000, 20, 50)  # as the daemon has it
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # woken while it works, it warns each time
     chapters: dict[str, Chapter] = {}
-    with databases(_say) as kinds:
+    with databases(say, postgresql=postgresql) as kinds:
         for name in names:
             began = monotonic()
             chapters[name] = BENCHMARKS[name](scale, kinds)
-            _say(f"{name}: {monotonic() - began:.0f} s")
+            say(f"{name}: {monotonic() - began:.0f} s")
     return chapters
 
 
@@ -76,10 +99,6 @@ def _scale(asked: argparse.Namespace) -> Scale:
     if asked.ten_million:
         scale = ten_million(scale)
     return scale.divided(asked.divide) if asked.divide > 1 else scale
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":  # processes of a pool import this, too

@@ -16,6 +16,15 @@ BYTES_ON_SQLITE = """select schema.tbl_name, sum(stat.pgsize) from dbstat as sta
     join sqlite_schema as schema on schema.name = stat.name group by 1"""
 BYTES_ON_POSTGRESQL = """select relname, pg_table_size(oid) + pg_indexes_size(oid) from pg_class
     where relkind = 'r' and relnamespace = 'public'::regnamespace"""
+DUE_FOR_AUTOVACUUM = """select c.relname from pg_class c join pg_stat_user_tables s on s.relid = c.oid,
+    lateral (select
+        coalesce(max(option_value) filter (where option_name = 'autovacuum_vacuum_threshold'),
+                 current_setting('autovacuum_vacuum_threshold'))::float as least,
+        coalesce(max(option_value) filter (where option_name = 'autovacuum_vacuum_scale_factor'),
+                 current_setting('autovacuum_vacuum_scale_factor'))::float as share
+        from pg_options_to_table(c.reloptions)) o
+    where s.n_dead_tup > o.least + o.share * greatest(c.reltuples, 0)"""
+"""The rule by which autovacuum, which looks once a minute, finds what to clean; a table may set its own."""
 
 
 class Kind(Protocol):
@@ -24,6 +33,8 @@ class Kind(Protocol):
     name: str
     place: str
     """What stands for a value in its statements."""
+    leaves_old_rows: bool
+    """Whether an update leaves the old row behind, until it is cleaned up."""
 
     def new(self) -> str: ...
 
@@ -33,8 +44,14 @@ class Kind(Protocol):
     def processor_time(self) -> float:
         """Seconds of processor time that this process and the database's server have used."""
 
+    def server_time(self) -> float:
+        """What the server has used of that; 0 where there is none."""
+
     def bytes_of(self, url: str) -> dict[str, int]:
         """What each table takes on disk, with its indexes. Empty where the database cannot tell."""
+
+    def clean(self, connection: Any) -> None:
+        """Clean up as the database does by itself while it runs, where its own rule says that it is time."""
 
     def drop(self, url: str) -> None:
         """Give the space back. Nobody is connected."""
@@ -43,7 +60,7 @@ class Kind(Protocol):
 class Sqlite:
     """Files in a folder, with the settings the engine has."""
 
-    name, place = "SQLite", "?"
+    name, place, leaves_old_rows = "SQLite", "?", False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -61,6 +78,9 @@ class Sqlite:
     def processor_time(self) -> float:
         return process_time()
 
+    def server_time(self) -> float:
+        return 0.0
+
     def bytes_of(self, url: str) -> dict[str, int]:
         connection = self.connect(url)
         try:
@@ -70,6 +90,9 @@ class Sqlite:
         finally:
             connection.close()
 
+    def clean(self, connection: Any) -> None:
+        pass  # rows are updated in their place
+
     def drop(self, url: str) -> None:
         for ending in ("", "-wal", "-shm"):
             Path(_path(url) + ending).unlink(missing_ok=True)
@@ -78,7 +101,7 @@ class Sqlite:
 class Postgresql:
     """A server of the run's own. Its processor time counts as the engine's own does."""
 
-    name, place = "PostgreSQL", "%s"
+    name, place, leaves_old_rows = "PostgreSQL", "%s", True
 
     def __init__(self, folder: Path) -> None:
         import psutil
@@ -101,11 +124,13 @@ class Postgresql:
         return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
 
     def processor_time(self) -> float:
+        return process_time() + self.server_time()
+
+    def server_time(self) -> float:
         import psutil
 
-        spent: float = process_time()
         times = self._process.cpu_times()  # its children that are gone, too
-        spent += times.user + times.system + times.children_user + times.children_system
+        spent: float = times.user + times.system + times.children_user + times.children_system
         for child in self._process.children():
             with suppress(psutil.NoSuchProcess):
                 times = child.cpu_times()
@@ -115,6 +140,11 @@ class Postgresql:
     def bytes_of(self, url: str) -> dict[str, int]:
         with self.connect(url) as connection:
             return dict(connection.execute(BYTES_ON_POSTGRESQL).fetchall())
+
+    def clean(self, connection: Any) -> None:
+        connection.execute("select pg_stat_force_next_flush()")
+        for (table,) in connection.execute(DUE_FOR_AUTOVACUUM).fetchall():
+            connection.execute(f"vacuum (analyze) {table}")
 
     def drop(self, url: str) -> None:
         self._admin.execute(f"drop database {url.partition('?')[0].rpartition('/')[2]} with (force)")
@@ -126,11 +156,14 @@ class Postgresql:
 
 
 @contextmanager
-def databases(say: Callable[[str], None]) -> Iterator[list[Kind]]:
-    """Both kinds; only SQLite where no server can be started, which `say` is told."""
+def databases(say: Callable[[str], None], *, postgresql: bool = True) -> Iterator[list[Kind]]:
+    """Both kinds, SQLite first; only SQLite where no server can be started, which `say` is told."""
     # Not below a private folder: as root the server runs as another user.
     with TemporaryDirectory(prefix="tactful-bench-") as folder:
         kinds: list[Kind] = [Sqlite(Path(folder))]
+        if not postgresql:
+            yield kinds
+            return
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # the package warns where there is none
         try:
             server = Postgresql(Path(folder, "data"))

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.databases import Kind
 from benchmarks.journey import DAY, NOW, PHASES, SENDER, Costs
+from benchmarks.progress import written
 from tactful.engine.host import BATCH
 
 Rows = Iterable[tuple[Any, ...]]
@@ -47,6 +48,9 @@ HASH = "0" * 64
 AT_A_TIME = 50_000
 """Contacts whose rows are made at a time: they are made before the clock starts, and must fit into memory."""
 
+STEPS = 20
+"""In how many steps a database grows."""
+
 
 class Floor:
     """Plain statements on a database with the engine's own schema, in which the flow `standard` is published."""
@@ -59,7 +63,7 @@ class Floor:
     def run(self, contacts: int, behind: int = 0) -> Costs:
         """Take the contacts `behind + 1` … `behind + contacts` through the whole journey. Only this is measured."""
         spent = dict.fromkeys(PHASES, 0.0)
-        for everybody in _cut(behind + 1, behind + contacts):
+        for everybody in self._all_of(contacts, behind):
             self._write([_contacts(everybody)])
             for phase, writes in zip(PHASES, list(_steps(everybody, self._newest_event(), NOW, 0)), strict=True):
                 began = self._kind.processor_time()
@@ -70,14 +74,24 @@ class Floor:
     def wait(self, contacts: int, behind: int = 0, *, sent_at: int = NOW, apart: int = 0) -> None:
         """Let the contacts `behind + 1` … `behind + contacts` wait for `opened`: contact n is due a day and `n * apart`
         milliseconds after `sent_at`."""
-        for everybody in _cut(behind + 1, behind + contacts):
+        for everybody in self._all_of(contacts, behind):
             self._write([_contacts(everybody)])
             for writes in islice(_steps(everybody, self._newest_event(), sent_at, apart), 3):
                 self._write(writes)
 
+    def clean(self) -> None:
+        """Let the database clean up where it would by itself by now."""
+        self._kind.clean(self._connection)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _all_of(self, contacts: int, behind: int) -> Iterator[range]:
+        for done in range(0, contacts, AT_A_TIME):
+            some = min(AT_A_TIME, contacts - done)
+            yield range(behind + done + 1, behind + done + some + 1)
+            written(done, done + some, contacts)
 
     def _newest_event(self) -> int:
         self._cursor.execute("select coalesce(max(id), 0) from event")
@@ -98,14 +112,19 @@ class Floor:
 
 
 def fill(kind: Kind, url: str, contacts: int, **due: int) -> None:
-    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`)."""
+    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`), all put in at once."""
     with closing(Floor(kind, url)) as floor:
         floor.wait(contacts, **due)
 
 
-def _cut(first: int, last: int) -> Iterator[range]:
-    for start in range(first, last + 1, AT_A_TIME):
-        yield range(start, min(start + AT_A_TIME, last + 1))
+def grow(kind: Kind, url: str, contacts: int, apart: int) -> None:
+    """The same as a database comes by them: some and some more, and its own cleaning has its turn in between."""
+    with closing(Floor(kind, url)) as floor:
+        for step in range(STEPS):
+            behind, now = contacts * step // STEPS, contacts * (step + 1) // STEPS
+            floor.wait(now - behind, behind, apart=apart)
+            floor.clean()
+            written(behind, now, contacts)
 
 
 def _contacts(everybody: Sequence[int]) -> tuple[str, Rows]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 from time import monotonic, sleep
-
-import psutil
 
 from benchmarks import journey
 from benchmarks.databases import Kind
 from benchmarks.figures import PROCESSOR, WALL, Chapter, Figure, Target, percentile
 from benchmarks.floor import fill
 from benchmarks.scale import Scale
+from benchmarks.served import served
 from benchmarks.waiting import MB
 from tactful.engine.alarm import Alarm
 from tactful.engine.clock import SystemClock
@@ -26,12 +21,6 @@ from tactful.engine.compose import open_engine
 from tactful.engine.runner import Runner
 
 APART_MS = 50
-PROJECT = """database: {url}
-flows: flows/
-senders:
-  "{sender}": {{channel: email, via: console, folder: sent}}
-"""
-SERVE = "import sys; from tactful.engine.cli import main; main(['serve', '--project', sys.argv[1]])"
 
 
 def idling(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
@@ -97,32 +86,10 @@ def _daemon(kind: Kind, waiting: int, seconds: float) -> tuple[float, int]:
     url, clock = kind.new(), SystemClock()
     journey.open_with(url, journey.FLOW).close()
     fill(kind, url, waiting, sent_at=clock.now(), apart=1)
-    with TemporaryDirectory() as folder:
-        Path(folder, "flows").mkdir()
-        Path(folder, "tactful.yaml").write_text(PROJECT.format(url=url, sender=journey.SENDER), encoding="utf-8")
-        Path(folder, "flows", "flow.yaml").write_text(journey.FLOW, encoding="utf-8")
-        with Path(folder, "log").open("w+b") as log:
-            command = [sys.executable, "-c", SERVE, folder]
-            daemon = subprocess.Popen(command, stderr=log, stdout=log)
-            try:
-                _until_it_runs(daemon, Path(folder, "log"))
-                sleep(min(2, seconds))  # what belongs to the start is over
-                process = psutil.Process(daemon.pid)
-                before, began = process.cpu_times(), monotonic()
-                sleep(seconds)
-                after, took = process.cpu_times(), monotonic() - began
-                memory = process.memory_info().rss
-                assert daemon.poll() is None, Path(folder, "log").read_text(encoding="utf-8")
-            finally:
-                daemon.terminate()
-                daemon.wait(30)
+    with served(url) as daemon:
+        sleep(min(2, seconds))  # what belongs to the start is over
+        before, began = daemon.spent(), monotonic()
+        sleep(seconds)
+        share, memory = (daemon.spent() - before) / (monotonic() - began), daemon.process.memory_info().rss
     kind.drop(url)
-    return ((after.user - before.user) + (after.system - before.system)) / took, memory
-
-
-def _until_it_runs(daemon: subprocess.Popen[bytes], log: Path) -> None:
-    patience = monotonic() + 30
-    while '"running"' not in (said := log.read_text(encoding="utf-8")):
-        assert daemon.poll() is None, said
-        assert monotonic() < patience, said
-        sleep(0.05)
+    return share, memory

@@ -6,13 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from benchmarks.application import COUNTS, ENTERED, OPENED, TABLES, TIMED_OUT, ended
 from benchmarks.databases import Kind
 
-SCHEMA = (
-    "create table journey (contact integer primary key, state text)",
-    "create table message (contact integer primary key, state text)",
-    "create table block (address text primary key, since text)",
-)
+NAME, INSTALL = "Procrastinate, a job for each contact", "procrastinate"
 
 
 def naive(kind: Kind, contacts: int) -> float:
@@ -32,32 +29,26 @@ async def _run(kind: Kind, url: str, contacts: int) -> float:
 
     @app.task(name="time_out")  # type: ignore[untyped-decorator, unused-ignore]
     async def time_out(contact: int) -> None:
-        await do(
-            ("update journey set state = 'unopened' where contact = %s", contact),
-            ("insert into block values ('c' || %s::text || '@example.com', '2026')", contact),
-        )
+        await do(TIMED_OUT, contact)
 
-    async def do(*statements: tuple[str, int]) -> None:
+    async def do(statements: tuple[str, ...], contact: int) -> None:
         async with lock, database.transaction():
-            for sql, contact in statements:
+            for sql in statements:
                 await database.execute(sql, (contact,))
 
     lock, jobs = asyncio.Lock(), dict[int, Any]()
     async with database, app.open_async():
         await app.schema_manager.apply_schema_async()
-        for sql in SCHEMA:
+        for sql in TABLES:
             await database.execute(sql)
         due = datetime.now(UTC) + timedelta(days=1)
         began = kind.processor_time()
         for contact in range(contacts):
-            await do(
-                ("insert into journey values (%s, 'waits')", contact),
-                ("insert into message values (%s, 'sent')", contact),
-            )
+            await do(ENTERED, contact)
             jobs[contact] = await time_out.configure(schedule_at=due).defer_async(contact=contact)
         for contact in range(0, contacts, 4):
             await app.job_manager.cancel_job_by_id_async(jobs[contact])
-            await do(("update journey set state = 'opened' where contact = %s", contact))
+            await do(OPENED, contact)
         spent = kind.processor_time() - began
         await database.execute(
             "update procrastinate_jobs set scheduled_at = now()"
@@ -65,6 +56,6 @@ async def _run(kind: Kind, url: str, contacts: int) -> float:
         began = kind.processor_time()
         await app.run_worker_async(wait=False, concurrency=10, install_signal_handlers=False)
         spent += kind.processor_time() - began
-        found = await (await database.execute("select count(*) from block")).fetchone()
-        assert found == (contacts - -(-contacts // 4),), found
+        found = await (await database.execute(COUNTS)).fetchone()
+        assert found == ended(contacts), found
     return spent

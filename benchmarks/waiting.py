@@ -4,13 +4,14 @@ that are due in the same second."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from time import monotonic
 
 from benchmarks import journey
 from benchmarks.databases import Kind
 from benchmarks.figures import WALL, Chapter, Figure, Target
 from benchmarks.firing import Fired, fire_elsewhere
-from benchmarks.floor import fill
+from benchmarks.floor import STEPS, fill, grow
 from benchmarks.scale import Scale
 
 MB = 1_000_000
@@ -22,7 +23,8 @@ def that_wait(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
     for kind in kinds:
         costs: list[float] = []
         for waiting in scale.waiting:
-            url = _waiting(kind, waiting, apart=1)
+            url = _laid_out(kind)
+            grow(kind, url, waiting, apart=1)
             taken = kind.bytes_of(url)
             some = min(scale.fired, waiting // 2)
             began = monotonic()
@@ -37,14 +39,16 @@ def that_wait(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
             kind.drop(url)
             if waiting == scale.waiting[-1]:
                 figures += _bytes_each(kind, waiting, taken)
+                figures += _bytes_otherwise(kind, scale.waiting[0])
         rate = Figure(
             f"{kind.name}: rate of firing with {scale.waiting[-1]:,}, of that with {scale.waiting[0]:,}",
             costs[0] / costs[-1], "times", target=Target(least=0.8),
         )  # fmt: skip
         figures.append(rate)
     said = (
-        "They fire in a new process, in the order they came; that process's own processor time is counted. "
-        "Start-up is from the start of the process to the moment it would fire."
+        f"Their database grew in {STEPS} steps and was cleaned up in between, where it does so by itself. They fire in "
+        "a new process, in the order they came; that process's own processor time is counted. Start-up is from the "
+        "start of the process to the moment it would fire."
     )
     return Chapter("Journeys that wait", figures, said)
 
@@ -53,7 +57,8 @@ def in_the_same_second(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
     """All due at once: how fast, whether any is lost, and what memory it takes."""
     figures: list[Figure] = []
     for kind in kinds:
-        url = _waiting(kind, scale.due, apart=0)
+        url = _laid_out(kind)
+        fill(kind, url, scale.due)
         fired = fire_elsewhere(url, journey.NOW + journey.DAY, 10 * scale.due)
         lost = scale.due - _ended(kind, url)
         kind.drop(url)
@@ -72,10 +77,9 @@ def _flat(fired: Fired) -> float:
     return fired.memory[-1] / fired.memory[len(fired.memory) // 2]
 
 
-def _waiting(kind: Kind, contacts: int, apart: int) -> str:
+def _laid_out(kind: Kind) -> str:
     url = kind.new()
     journey.open_with(url, journey.FLOW).close()
-    fill(kind, url, contacts, apart=apart)
     return url
 
 
@@ -98,4 +102,24 @@ def _bytes_each(kind: Kind, waiting: int, taken: dict[str, int]) -> list[Figure]
         Figure(f"{kind.name}: {table} and its indexes", taken[table] / waiting, "bytes a journey", None, None, target)
         for table, target in parts.items()
         if table in taken
+    ]
+
+
+def _bytes_otherwise(kind: Kind, waiting: int) -> list[Figure]:
+    """The same of journeys that were put in all at once, before anything was cleaned up; and of rows that were written
+    once, as they are now. Only of a database that leaves old rows behind."""
+    if not kind.leaves_old_rows:
+        return []
+    url = _laid_out(kind)
+    fill(kind, url, waiting)
+    loaded = kind.bytes_of(url)["journey"]
+    with closing(kind.connect(url)) as connection:
+        connection.execute("create table once (like journey including all)")
+        connection.execute("insert into once select * from journey order by id")
+    once = kind.bytes_of(url)["once"]
+    kind.drop(url)
+    what = f"{kind.name}: journey and its indexes"
+    return [
+        Figure(f"{what}, all put in at once", loaded / waiting, "bytes a journey", None),
+        Figure(f"{what}, rows written once", once / waiting, "bytes a journey", None),
     ]
