@@ -36,7 +36,7 @@ from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
 from tactful.engine.store import reading, rows
-from tactful.engine.store.holding import hold_list, hold_written_to
+from tactful.engine.store.holding import hold_list
 from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, UNSETTLED, Query, among, as_list
 from tactful.engine.store.tally import Observer, tally_of
 from tactful.engine.switches import halted
@@ -138,11 +138,21 @@ class _InHand(NamedTuple):
     stood_still: int | None
 
 
+_with_all = (
+    select(
+        *(MESSAGE.c[name] for name in _InHand._fields[:-2]), JOURNEY.c.state, JOURNEY.c.stood_still,
+        *reading.CONTACT_COLUMNS,
+    )
+    .select_from(MESSAGE)
+    .join(JOURNEY, and_(JOURNEY.c.id == MESSAGE.c.journey, JOURNEY.c.contact == MESSAGE.c.contact))
+    .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
+    .where(among(MESSAGE.c.journey, bindparam("journeys")))
+)  # fmt: skip
+# All three are locked, and in the order of contacts: what is read is as it is after the wait for those who held them.
 _in_hand = Query(
-    select(*(MESSAGE.c[name] for name in _InHand._fields[:-2]), JOURNEY.c.state, JOURNEY.c.stood_still)
-    .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
-    .where(among(MESSAGE.c.journey, bindparam("journeys"))),
+    _with_all,
     "journeys",
+    postgresql=_with_all.order_by(CONTACT.c.id, MESSAGE.c.journey).with_for_update(key_share=True),
 )
 _of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
 # None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
@@ -157,7 +167,8 @@ _due = Query(
     .with_for_update(key_share=True, of=[MESSAGE, CONTACT], skip_locked=True),
     "by", "now", "most",
 )  # fmt: skip
-_PERSON = len(_Due._fields)
+_DUE, _IN_HAND = len(_Due._fields), len(_InHand._fields)
+"""So many columns are the message's; the contact's come behind."""
 
 
 class Outbox:
@@ -196,8 +207,8 @@ class Outbox:
         found = _due.rows(tx, sender, now, most)
         if not found:
             return Took()
-        due = [_Due._make(row[:_PERSON]) for row in found]
-        contacts = {row[2]: rows.read_contact(row[_PERSON:]) for row in found}
+        due = [_Due._make(row[:_DUE]) for row in found]
+        contacts = {row[2]: rows.read_contact(row[_DUE:]) for row in found}
         hold_list(tx, to_change=may_refuse)
         asking = [(contacts[row.contact], row.channel) for row in due]
         gate = Gate(tx, self._host.do_not_contact, self.policy, asking, now)
@@ -274,10 +285,9 @@ class Outbox:
                 self._settle(tx, some, now, worker)
 
     def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant, worker: int | None = None) -> None:
-        journeys = {each.key.journey for each in outcomes}
-        contacts = hold_written_to(tx, journeys)
-        found = map(_InHand._make, _in_hand.rows(tx, as_list(journeys)))
-        messages: dict[tuple[int, int], _InHand] = {(row.journey, row.step): row for row in found}
+        found = _in_hand.rows(tx, as_list({each.key.journey for each in outcomes}))
+        messages = {(row[0], row[1]): _InHand._make(row[:_IN_HAND]) for row in found}
+        contacts = {row[2]: rows.read_contact(row[_IN_HAND:]) for row in found}
         changes: list[tuple[Any, ...]] = []
         stimuli: dict[int, list[Stimulus]] = defaultdict(list)
         noes: list[tuple[Settled, _InHand]] = []

@@ -58,12 +58,9 @@ def hold_named(tx: Connection, keys: Collection[str], journeys: Collection[int] 
     """Contacts, by number, who are named by their own ids, and those whom the messages of these journeys went to."""
     if not journeys:
         return _read(_named.rows(tx, as_list(keys)))
+    if not keys:
+        return _read(_written_to.rows(tx, as_list(journeys)))
     return _read(_told_of.rows(tx, as_list(keys), as_list(journeys)))
-
-
-def hold_written_to(tx: Connection, journeys: Iterable[int]) -> dict[int, Contact]:
-    """The contacts, by number, whom the messages of these journeys went to."""
-    return _read(_written_to.rows(tx, as_list(journeys)))
 
 
 def hold_due(tx: Connection, now: Instant, most: int) -> dict[int, Contact]:
