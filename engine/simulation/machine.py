@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tactful.elements.contract import END, Instant, SendMessage
+from tactful.elements.contract import END, Contact, Instant, SendMessage
 from tactful.elements.options.duration import SWING, Duration
 from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
+from tactful.engine.interpreter import zone_of
 from tactful.engine.lifecycle import next_entry
 from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
@@ -46,6 +47,7 @@ class Machine:
         enters: bool = True,
     ) -> None:
         self.flow = flow
+        self.zone = zone_of(Contact(0, ""), flow.settings.time_zone)  # of those who have none
         self.begins = begins
         self.until = until
         self.links = links
@@ -107,6 +109,13 @@ class Machine:
         if ends <= now:
             ends += DAY
         return ends if self._is_steady(offset, ends, zone) else permission.quiet_until(quiet, now, zone)
+
+    def later(self, duration: Duration) -> Callable[[Instant, ZoneInfo], Instant]:
+        """`after` with this duration, made ready."""
+        ms = duration.ms
+        if not duration.days:
+            return lambda instant, zone: instant + ms
+        return lambda instant, zone: self.after(duration, instant, zone)
 
     def after(self, duration: Duration, instant: Instant, zone: ZoneInfo) -> Instant:
         """As `Duration.after`: where no clock is changed on the way, days have 24 hours."""

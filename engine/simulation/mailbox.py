@@ -43,7 +43,7 @@ class Mailbox:
         """Take out what a journey wanted to send."""
         gone = [each for each in self.waiting if each.journey is journey]
         if gone:
-            self.waiting = [each for each in self.waiting if each.journey is not journey]
+            self.waiting[:] = [each for each in self.waiting if each.journey is not journey]
         return gone
 
     def hurry(self) -> None:

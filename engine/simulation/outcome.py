@@ -46,14 +46,6 @@ class Tally:
         self.took: Counter[int] = Counter()
         self.own_events: Counter[str] = Counter()
 
-    def goal(self, name: str) -> None:
-        """A goal was reached."""
-        self.goals[name] += 1
-
-    def blocked(self, source: str) -> None:
-        """An entry came on the Do Not Contact list."""
-        self.blocked_by[source] += 1
-
     def done(self, ms: int) -> None:
         """A journey came to an end of the flow."""
         self.finished += 1
@@ -73,7 +65,7 @@ class Tally:
     def end(self, life: Life) -> None:
         """A contact's life is over: where they still stand, and whether they may be written to."""
         self.contacts += 1
-        for journey in life.finish():
+        for journey in life.running:
             if journey.spot is not None:
                 self.standing[journey.spot.number] += 1
         if life.mail.blocks:

@@ -19,13 +19,13 @@ class Passage:
     __slots__ = ("arrived_at", "due_at", "entered_at", "entry", "messages", "moved_at", "moves", "number", "since",
                  "spot", "step", "values")  # fmt: skip
 
-    def __init__(self, number: int, entry: Event, now: Instant) -> None:
+    def __init__(self, number: int, entry: Event, now: Instant, spot: Spot) -> None:
         self.number = number
         self.entry = entry
         self.entered_at = now
         self.since = entry.id
-        self.spot: Spot | None = None
-        self.step = 0
+        self.spot: Spot | None = spot
+        self.step = 1
         self.arrived_at = now
         self.due_at: Instant = NEVER
         self.values: Mapping[str, Any] = NOTHING

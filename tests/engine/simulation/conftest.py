@@ -106,7 +106,7 @@ def simulated(crowd: Crowd) -> tuple[Seen, Tally]:
         if isinstance(crowd.flow.entry, ByHand):
             life.plan(came_at + 1, (ENTER, None, None))
         life.live(came_at)
-        for journey in life.finish():
+        for journey in life.running:
             assert journey.spot is not None
             seen.standing.setdefault(who.key, []).append((journey.number, journey.spot.id))
         seen.blocks |= {(each.destination, each.channel, each.sender, each.covers) for each in life.mail.blocks}
