@@ -126,29 +126,29 @@ class Life:
             for journey in running:
                 if journey.due_at < first:
                     first = journey.due_at
-            if first <= now:
-                walking.fire(self)
-                if self.changed:
-                    walking.follow_changes(self)
-            if (routine and self._routine()) or (waiting and self._deliver()) or first <= now:
-                continue  # until nothing is due any more
-            for message in waiting:
-                if message.due_at < first:
-                    first = message.due_at
-            if routine:
-                first = min(first, machine.next_routine(now))
-            if coming and coming[0][0] < first:
-                if coming[0][0] > until:
-                    return
-                now = self.now = coming[0][0]
-                self._happens(heappop(coming)[2])
-                while coming and coming[0][0] == now:  # told together: messages go afterwards
-                    walking.fire(self)
+            if first > now:  # no timer is due
+                if (routine and self._routine()) or (waiting and self._deliver()):
+                    continue
+                for message in waiting:
+                    if message.due_at < first:
+                        first = message.due_at
+                if routine:
+                    first = min(first, machine.next_routine(now))
+                if coming and coming[0][0] < first:
+                    if coming[0][0] > until:
+                        return
+                    now = self.now = coming[0][0]
                     self._happens(heappop(coming)[2])
-            elif first > until:
-                return
-            else:
+                    while coming and coming[0][0] == now:  # told together: messages go afterwards
+                        walking.fire(self)
+                        self._happens(heappop(coming)[2])
+                    continue
+                if first > until:
+                    return
                 now = self.now = first
+            walking.fire(self)
+            if self.changed:
+                walking.follow_changes(self)
 
     def _routine(self) -> bool:
         """Schedules, and once an hour the look at conditions that change with time; whether there was anything."""
@@ -234,30 +234,17 @@ class Life:
             tally.held += 1
             return True
         mail.waiting.remove(message)
+        spot, sent_at = message.spot, None
         if state == "sent":
             if self._conduct.answers(self, message):
-                tally.sent(message.spot.number, now)
+                sent_at = now
+                tally.sent_by[spot.number] += 1
+                tally.hours[(now - self.machine.begins) // HOUR] += 1
                 if message.sending.purpose == "marketing":
                     mail.had_marketing(now)
             else:
                 state = "failed"
         if self.trace is not None:
-            self.trace.became(self, message.journey, message.spot.id, message.step, state)
-        self._outcome(message, state)
+            self.trace.became(self, message.journey, spot.id, message.step, state)
+        walking.settle(self, message, state, sent_at)
         return True
-
-    def _outcome(self, message: Waiting, state: str) -> None:
-        journey, spot, step = message.journey, message.spot, message.step
-        stands = journey.spot
-        if stands is None:
-            return
-        newest = journey.messages.get(spot.id)
-        if newest is None or newest.step <= step:
-            journey.messages[spot.id] = Message(step, state, self.now if state == "sent" else None)
-        if stands is not spot or journey.step != step or spot.sends is None:
-            walking.look_back(self, journey)
-        elif walking.may_move(self, journey):
-            walking.go(self, journey, spot, "failed" if state == "expired" else state)
-            walking.look_back(self, journey)
-        if self.changed:
-            walking.follow_changes(self)

@@ -58,11 +58,15 @@ class Machine:
         self.transactional = flow.id in transactional
         self.spots = {id: Spot(node, number) for number, (id, node) in enumerate(flow.nodes.items())}
         self.exits: list[tuple[str, str]] = []
+        self.leads: list[int | None] = []  # to which spot an exit leads, by their numbers; None: to the end
         for spot in self.spots.values():
             for exit, target in spot.node.exits.items():
-                spot.exits[exit] = len(self.exits), None if target == END else self.spots[target]
+                leads = None if target == END else self.spots[target]
+                spot.exits[exit] = len(self.exits), leads
                 self.exits.append((spot.id, exit))
+                self.leads.append(None if leads is None else leads.number)
             make_ready(spot, self)
+        self.asks = any(spot.asked for spot in self.spots.values())
         self.start = self.spots[flow.start]
         self.stops_on: dict[str, list[StopRule]] = {}
         for rule in flow.stop_when:

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from tactful.elements.contract import Instant
 from tactful.engine.simulation.machine import Machine
-from tactful.engine.simulation.spot import HOUR, KINDS, MINUTE
+from tactful.engine.simulation.spot import KINDS
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.life import Life
@@ -20,21 +19,19 @@ STOPPED, FAILED = "(stopped)", "(failed)"
 class Tally:
     """The counts of a crowd, or a part of one. Lists go by the numbers of spots and of exits (see `machine.py`)."""
 
-    __slots__ = ("_begins", "arrived", "began", "blocked_by", "contacts", "failed", "finished", "goals", "happened",
-                 "held", "hours", "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken",
-                 "took")  # fmt: skip
+    __slots__ = ("_leads", "_start", "began", "blocked_by", "contacts", "failed", "goals", "happened", "held", "hours",
+                 "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken", "took")  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
         spots = len(machine.spots)
-        self._begins = machine.begins
+        self._start = machine.start.number
+        self._leads = machine.leads
         self.contacts = 0
         self.began = 0
         self.refused = 0
-        self.finished = 0
         self.failed = 0
         self.held = 0
         self.opted_out = 0
-        self.arrived = [0] * spots
         self.left = [0] * len(machine.exits)
         self.standing = [0] * spots
         self.sent_by = [0] * spots
@@ -45,16 +42,6 @@ class Tally:
         self.blocked_by: Counter[str] = Counter()
         self.took: Counter[int] = Counter()
         self.own_events: Counter[str] = Counter()
-
-    def done(self, ms: int) -> None:
-        """A journey came to an end of the flow."""
-        self.finished += 1
-        self.took[ms // MINUTE] += 1
-
-    def sent(self, spot: int, now: Instant) -> None:
-        """A message went out."""
-        self.sent_by[spot] += 1
-        self.hours[(now - self._begins) // HOUR] += 1
 
     def taken_out(self, spot: int, how: str) -> None:
         """A journey was taken out where it stood."""
@@ -72,6 +59,21 @@ class Tally:
             self.opted_out += 1
 
     @property
+    def finished(self) -> int:
+        """Journeys that came to an end of the flow."""
+        return sum(self.took.values())
+
+    @property
+    def arrived(self) -> list[int]:
+        """How often each spot was come to: by whoever began there, or left another for it."""
+        arrived = [0] * len(self.standing)
+        arrived[self._start] = self.began
+        for number, spot in zip(self.left, self._leads, strict=True):
+            if spot is not None:
+                arrived[spot] += number
+        return arrived
+
+    @property
     def visits(self) -> int:
         """Elements that were left."""
         return sum(self.left) + sum(self.taken.values())
@@ -83,9 +85,9 @@ class Tally:
 
     def add(self, other: Tally) -> Self:
         """Add another part of the crowd to this one."""
-        for name in ("contacts", "began", "refused", "finished", "failed", "held", "opted_out"):
+        for name in ("contacts", "began", "refused", "failed", "held", "opted_out"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("arrived", "left", "standing", "sent_by", "happened"):
+        for name in ("left", "standing", "sent_by", "happened"):
             setattr(self, name, [one + two for one, two in zip(getattr(self, name), getattr(other, name), strict=True)])
         for name in ("taken", "hours", "goals", "blocked_by", "took", "own_events"):
             getattr(self, name).update(getattr(other, name))

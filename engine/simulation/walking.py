@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tactful.elements.contract import CONTACT_CHANGED, Event
+from tactful.elements.contract import CONTACT_CHANGED, Event, Instant, Message
 from tactful.elements.options.condition import Condition
 from tactful.engine.interpreter import LONGEST_WALK, ElementError
 from tactful.engine.rules.entry import Entries, refusal
 from tactful.engine.rules.turn import MOST_MOVES
 from tactful.engine.simulation.answering import asks_the_log, outcome_for
-from tactful.engine.simulation.passage import Passage
-from tactful.engine.simulation.spot import NEVER, Answer, Deaf, Spot
+from tactful.engine.simulation.passage import Passage, Waiting
+from tactful.engine.simulation.spot import MINUTE, NEVER, Answer, Deaf, Spot
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.life import Life
@@ -36,7 +36,8 @@ def fire(life: Life) -> None:
             go(life, due, spot, spot.time_up(life, due))
             if due.since < life.known:
                 due.since = life.known
-            look_back(life, due)
+            if life.log or life.machine.asks:
+                look_back(life, due)
 
 
 def hear(life: Life, event: Event) -> None:
@@ -53,14 +54,13 @@ def hear(life: Life, event: Event) -> None:
 
 def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
     """Walk on from an answer until the journey stays or ends."""
-    tally, trace, now = life.tally, life.trace, life.now
-    left, arrived = tally.left, tally.arrived
+    left, now = life.tally.left, life.now
     for _ in range(LONGEST_WALK):
         if not isinstance(answer, str):
             journey.due_at = NEVER if answer is None else answer
             return
-        if trace is not None:
-            trace.left(life, journey, spot.id, answer)
+        if life.trace is not None:
+            life.trace.left(life, journey, spot.id, answer)
         try:
             exit, target = spot.exits[answer]
         except KeyError:
@@ -69,16 +69,32 @@ def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
         left[exit] += 1
         if target is None:
             _end(life, journey)
-            tally.done(now - journey.entered_at)
+            life.tally.took[(now - journey.entered_at) // MINUTE] += 1
             return
-        spot = target
-        arrived[spot.number] += 1
-        journey.spot = spot
+        journey.spot = spot = target
         journey.step += 1
         journey.arrived_at = now
         answer = spot.enter(life, journey)
     _end(life, journey)
-    tally.failed += 1
+    life.tally.failed += 1
+
+
+def settle(life: Life, message: Waiting, state: str, sent_at: Instant | None) -> None:
+    """What became of a message is known: whoever waits for that goes on."""
+    journey, spot, step = message.journey, message.spot, message.step
+    if journey.spot is None:
+        return
+    newest = journey.messages.get(spot.id)
+    if newest is None or newest.step <= step:
+        journey.messages[spot.id] = Message(step, state, sent_at)
+    if journey.spot is spot and journey.step == step and spot.sends is not None:
+        if not may_move(life, journey):
+            return
+        go(life, journey, spot, "failed" if state == "expired" else state)
+    if life.log or life.machine.asks:
+        look_back(life, journey)
+    if life.changed:
+        follow_changes(life)
 
 
 def look_back(life: Life, journey: Passage) -> None:
@@ -226,8 +242,8 @@ def enter(life: Life, entry: Event) -> None:
     journey = Passage(life.entries, entry, now, spot)
     life.running.append(journey)
     tally.began += 1
-    tally.arrived[spot.number] += 1
     go(life, journey, spot, spot.enter(life, journey))
-    look_back(life, journey)
+    if life.log or machine.asks:
+        look_back(life, journey)
     if journey.due_at <= now:
         fire(life)
