@@ -44,12 +44,18 @@ def make_ready(spot: Spot, machine: Machine) -> None:
         assert element.sends is not None
         message = SendMessage(element.sends, element.sender, element.purpose, element.valid_for)
         spot.sends = machine.sending(message)
-        spot.enter = _sends(spot, spot.sends, machine) if spot.sends.sender else _cannot_send(spot)
+        spot.rests = bool(spot.sends.sender)
+        spot.enter = _sends(spot, spot.sends, machine) if spot.rests else _cannot_send(spot)
     elif kind in _READY:
         _READY[kind](spot, element, machine)
     else:
         _ask(spot, machine.flow)
         spot.hears_log = kind is not WaitForChange
+
+
+def changes_contacts(spot: Spot) -> bool:
+    """Whether a journey that passes may change its contact."""
+    return spot.asked or isinstance(spot.node.element, UpdateElement)
 
 
 def _is_plain_send(kind: type[Element]) -> bool:
@@ -65,8 +71,7 @@ def _sends(spot: Spot, sending: Sending, machine: Machine) -> Enter:
     def enter(life: Life, journey: Passage) -> Answer:
         now = life.now
         expires_at = None if expires is None else expires(now, life.zone)
-        life.mail.waiting.append(Waiting(journey, spot, sending, now, expires_at))
-        return None
+        return life.post(Waiting(journey, spot, sending, now, expires_at))
 
     return enter
 

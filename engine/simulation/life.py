@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from tactful.elements.contract import NOTHING, Contact, Covers, Event, Instant, Message, MessageKey, Visit
+from tactful.elements.contract import NOTHING, Contact, Covers, Event, Instant, MessageKey, Visit
 from tactful.elements.options.condition import Condition
 from tactful.engine.addresses import destination_of
 from tactful.engine.incoming import OPTED_OUT
@@ -22,8 +22,8 @@ from tactful.engine.rules.permission import ANY_SENDER
 from tactful.engine.simulation import walking
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.mailbox import Mailbox
-from tactful.engine.simulation.passage import DO, ENTER, NO, OPT_OUT, Conduct, Deed, Passage, Trace, Waiting
-from tactful.engine.simulation.spot import HOUR, NEVER, Sending
+from tactful.engine.simulation.passage import DO, NO, OPT_OUT, Conduct, Deed, Passage, Trace, Waiting
+from tactful.engine.simulation.spot import HOUR, NEVER, Answer, Sending
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.outcome import Tally
@@ -34,12 +34,13 @@ class Life:
 
     `running` are their journeys that are under way; `log` the events that may still end a wait, `known` the number of
     the newest event, `used` that of the message's event that ended a wait last. `entries` counts how often they came in,
-    `last_entry` is when they did last. `changed`: the contact did, and nobody has looked at it yet.
+    `last_entry` is when they did last. `changed`: the contact did, and nobody has looked at it yet. `prompt`: nothing
+    else happens at this instant that comes before the messages.
     """
 
     __slots__ = (
         "_coming", "_conduct", "_looked", "_orders", "changed", "contact", "entered", "entries", "known", "last_entry",
-        "log", "machine", "mail", "member", "now", "running", "tally", "trace", "until", "used", "zone",
+        "log", "machine", "mail", "member", "now", "prompt", "running", "tally", "trace", "until", "used", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +65,7 @@ class Life:
         self.member = False  # of the segment
         self.entered = False  # by the segment, in this turn
         self.changed = False
+        self.prompt = False
         self._coming: list[tuple[Instant, int, Deed]] = []
         self._orders = 0
         self._looked = 0
@@ -116,7 +118,7 @@ class Life:
     def live(self, came_at: Instant) -> None:
         """Become known at a moment and live until the end; what was planned before happens on the way."""
         machine, coming, until, running = self.machine, self._coming, self.until, self.running
-        waiting, routine = self.mail.waiting, machine.has_routine
+        waiting, routine, prompt = self.mail.waiting, machine.has_routine, machine.is_prompt
         now = self.now = came_at
         if machine.segment is not None or routine:
             self.changed = True
@@ -137,8 +139,10 @@ class Life:
                 if coming and coming[0][0] < first:
                     if coming[0][0] > until:
                         return
-                    now = self.now = coming[0][0]
-                    self._happens(heappop(coming)[2])
+                    now, _, deed = heappop(coming)
+                    self.now = now
+                    self.prompt = prompt and not (coming and coming[0][0] == now)
+                    self._happens(deed)
                     while coming and coming[0][0] == now:  # told together: messages go afterwards
                         walking.fire(self)
                         self._happens(heappop(coming)[2])
@@ -146,6 +150,7 @@ class Life:
                 if first > until:
                     return
                 now = self.now = first
+            self.prompt = prompt
             walking.fire(self)
             if self.changed:
                 walking.follow_changes(self)
@@ -170,17 +175,19 @@ class Life:
 
     def _happens(self, deed: Deed) -> None:
         name, data, about = deed
+        if isinstance(name, str):
+            self.happens(name, data, about)
+            return
+        self.prompt = False  # there may be more to come than an event
         if name is OPT_OUT:
             self._opts_out(about)
         elif name is NO:
             self._says_no(data, about)
         elif name is DO:
             data(self, about)
-        elif name is ENTER:
+        else:
             walking.enter(self, Event("by_hand", self.now, data or NOTHING))
             walking.follow_changes(self)
-        else:
-            self.happens(name, data, about)
 
     def happens(self, name: str, data: Mapping[str, Any], message: MessageKey | None) -> None:
         """An event of the contact's own, or of a message."""
@@ -191,6 +198,7 @@ class Life:
             return  # nobody hears it, nor will anybody who comes later
         event = Event(name, self.now, data, message, self.known)
         if running:
+            self.prompt = self.prompt and not begins
             walking.hear(self, event)
         if begins:
             where = machine.begins_where
@@ -224,20 +232,36 @@ class Life:
     # --- messages
 
     def _deliver(self) -> bool:
-        """Hand over the message that is due first, or hold it, or give it up; whether there was one."""
-        mail, now, tally = self.mail, self.now, self.tally
-        message = mail.due(now)
+        """See to the message that is due first; whether there was one."""
+        mail = self.mail
+        message = mail.due(self.now)
         if message is None:
             return False
+        state = self._hand_over(message)
+        if state is not None:
+            mail.waiting.remove(message)
+            walking.settle(self, message, state)
+        return True
+
+    def post(self, message: Waiting) -> Answer:
+        """Put a message in the outbox. Where nothing comes before it, it goes at once: then the answer of its send."""
+        if self.prompt and len(self.running) == 1 and not self.mail.waiting:
+            state = self._hand_over(message)
+            if state is not None:
+                return walking.went(self, message, state)
+        self.mail.waiting.append(message)
+        return None
+
+    def _hand_over(self, message: Waiting) -> str | None:
+        """Hand a message over, or give it up: what becomes of it; None where it is held."""
+        mail, now, tally = self.mail, self.now, self.tally
         state = mail.verdict(message, now)
         if state is None:
             tally.held += 1
-            return True
-        mail.waiting.remove(message)
-        spot, sent_at = message.spot, None
+            return None
+        spot = message.spot
         if state == "sent":
             if self._conduct.answers(self, message):
-                sent_at = now
                 tally.sent_by[spot.number] += 1
                 tally.hours[(now - self.machine.begins) // HOUR] += 1
                 if message.sending.purpose == "marketing":
@@ -246,5 +270,4 @@ class Life:
                 state = "failed"
         if self.trace is not None:
             self.trace.became(self, message.journey, spot.id, message.step, state)
-        walking.settle(self, message, state, sent_at)
-        return True
+        return state

@@ -18,7 +18,7 @@ from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
 from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.rules.turn import sender_of
-from tactful.engine.simulation.answering import make_ready
+from tactful.engine.simulation.answering import changes_contacts, make_ready
 from tactful.engine.simulation.spot import DAY, HOUR, MINUTE, NEVER, QUARTER, Sending, Spot
 from tactful.flows.model import ByEvent, BySchedule, BySegment, Flow, StopRule
 
@@ -85,6 +85,10 @@ class Machine:
         hours = range((begins // HOUR + 1) * HOUR, until + 1, HOUR) if self.changes_with_time else ()
         self._routine = sorted({*self._schedule, *hours})
         self.has_routine = bool(self._routine)
+        # Whether messages may go in the middle of a walk: nothing that the walk causes comes before them.
+        self.is_prompt = not (
+            self.has_routine or self.segment is not None or any(changes_contacts(spot) for spot in self.spots.values())
+        )
         self._offsets: dict[tuple[str, int], int] = {}
 
     def next_routine(self, after: Instant) -> Instant:

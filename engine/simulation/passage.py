@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tactful.elements.contract import NOTHING, Event, Instant, Message
@@ -69,11 +70,19 @@ class Conduct(Protocol):
         ...
 
 
-Deed = tuple[str, Any, Any]
-"""What happens, its data (or text), and the message it is about (None: an event of the contact's own).
+class Act(Enum):
+    """What may happen that is more than an event."""
 
-The name is that of an event; or `OPT_OUT` (by the link of a message), `NO` (it bounces, or is complained of: the data
-says which), `ENTER` (somebody brings the contact in), or `DO`: its data is a function that is called with the life and
-the third part."""
+    DO = "whatever a function does"
+    OPT_OUT = "an opt-out by the link of a message"
+    NO = "a message bounces, or is complained of"
+    ENTER = "somebody brings the contact in"
 
-DO, OPT_OUT, NO, ENTER = "(do)", "(opt out)", "(no)", "(enter)"
+
+DO, OPT_OUT, NO, ENTER = Act
+
+Deed = tuple[str | Act, Any, Any]
+"""What happens, its data, and the message it is about (None: an event of the contact's own).
+
+A text is the name of an event. The data of `NO` says which; that of `DO` is a function, which is called with the life
+and the third part."""

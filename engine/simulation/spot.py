@@ -41,10 +41,12 @@ class Spot:
     `number` counts spots in the order of the file; `exits` maps each way out to its number among all ways out of the
     flow and the spot it leads to (None: the end). `enter`, `time_up` and `hear` are the element's answers; `hear` says
     `DEAF` where the event is not what was awaited. `hears_log`: events of before the stay may end it. `sends` is the
-    message it sends, None where the element is to be asked itself or sends nothing.
+    message it sends, None where the element is to be asked itself or sends nothing; `rests`: journeys stay here until
+    it is known what became of it.
     """
 
-    __slots__ = ("asked", "enter", "exits", "hear", "hears_log", "id", "node", "number", "sends", "time_up")
+    __slots__ = ("asked", "enter", "exits", "hear", "hears_log", "id", "node", "number", "rests", "sends",
+                 "time_up")  # fmt: skip
 
     def __init__(self, node: Node, number: int) -> None:
         self.id = node.id
@@ -56,6 +58,7 @@ class Spot:
         self.hear: Hear = _hears_nothing
         self.hears_log = False
         self.asked = False
+        self.rests = False
         self.sends: Sending | None = None
 
 

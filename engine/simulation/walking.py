@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tactful.elements.contract import CONTACT_CHANGED, Event, Instant, Message
+from tactful.elements.contract import CONTACT_CHANGED, Event, Message
 from tactful.elements.options.condition import Condition
 from tactful.engine.interpreter import LONGEST_WALK, ElementError
 from tactful.engine.rules.entry import Entries, refusal
@@ -55,7 +55,8 @@ def hear(life: Life, event: Event) -> None:
 def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
     """Walk on from an answer until the journey stays or ends."""
     left, now = life.tally.left, life.now
-    for _ in range(LONGEST_WALK):
+    walked = 0
+    while walked < LONGEST_WALK:
         if not isinstance(answer, str):
             journey.due_at = NEVER if answer is None else answer
             return
@@ -75,26 +76,39 @@ def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
         journey.step += 1
         journey.arrived_at = now
         answer = spot.enter(life, journey)
+        walked = 0 if spot.rests else walked + 1
     _end(life, journey)
     life.tally.failed += 1
 
 
-def settle(life: Life, message: Waiting, state: str, sent_at: Instant | None) -> None:
-    """What became of a message is known: whoever waits for that goes on."""
-    journey, spot, step = message.journey, message.spot, message.step
+def settle(life: Life, message: Waiting, state: str) -> None:
+    """It is known what became of a message: whoever waits for that goes on."""
+    journey, spot = message.journey, message.spot
     if journey.spot is None:
         return
-    newest = journey.messages.get(spot.id)
-    if newest is None or newest.step <= step:
-        journey.messages[spot.id] = Message(step, state, sent_at)
-    if journey.spot is spot and journey.step == step and spot.sends is not None:
-        if not may_move(life, journey):
-            return
-        go(life, journey, spot, "failed" if state == "expired" else state)
+    if journey.spot is spot and journey.step == message.step and spot.sends is not None:
+        go(life, journey, spot, went(life, message, state))
+    else:
+        _keep(life, message, state)
     if life.log or life.machine.asks:
         look_back(life, journey)
     if life.changed:
         follow_changes(life)
+
+
+def went(life: Life, message: Waiting, state: str) -> Answer:
+    """The answer of the send a journey stands at, where it is known what became of its message."""
+    _keep(life, message, state)
+    if not may_move(life, message.journey):
+        return None
+    return "failed" if state == "expired" else state
+
+
+def _keep(life: Life, message: Waiting, state: str) -> None:
+    messages, id, step = message.journey.messages, message.spot.id, message.step
+    newest = messages.get(id)
+    if newest is None or newest.step <= step:
+        messages[id] = Message(step, state, life.now if state == "sent" else None)
 
 
 def look_back(life: Life, journey: Passage) -> None:
