@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.spot import KINDS
@@ -36,12 +36,13 @@ class Tally:
         self.standing = [0] * spots
         self.sent_by = [0] * spots
         self.happened = [0] * (spots * len(KINDS))
-        self.taken: Counter[tuple[int, str]] = Counter()
-        self.hours: Counter[int] = Counter()
-        self.goals: Counter[str] = Counter()
-        self.blocked_by: Counter[str] = Counter()
-        self.took: Counter[int] = Counter()
-        self.own_events: Counter[str] = Counter()
+        # Not counters: these are made in Python, and slow to add to.
+        self.taken: dict[tuple[int, str], int] = defaultdict(int)
+        self.hours: dict[int, int] = defaultdict(int)
+        self.goals: dict[str, int] = defaultdict(int)
+        self.blocked_by: dict[str, int] = defaultdict(int)
+        self.took: dict[int, int] = defaultdict(int)
+        self.own_events: dict[str, int] = defaultdict(int)
 
     def taken_out(self, spot: int, how: str) -> None:
         """A journey was taken out where it stood."""
@@ -90,11 +91,13 @@ class Tally:
         for name in ("left", "standing", "sent_by", "happened"):
             setattr(self, name, [one + two for one, two in zip(getattr(self, name), getattr(other, name), strict=True)])
         for name in ("taken", "hours", "goals", "blocked_by", "took", "own_events"):
-            getattr(self, name).update(getattr(other, name))
+            mine: dict[Any, int] = getattr(self, name)
+            for key, number in getattr(other, name).items():
+                mine[key] += number
         return self
 
 
-def percentile(took: Counter[int], share: float) -> int | None:
+def percentile(took: Mapping[int, int], share: float) -> int | None:
     """The time (in the counter's unit) within which this share was through; None where there is nothing."""
     total = sum(took.values())
     if not total:

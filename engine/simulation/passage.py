@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tactful.elements.contract import NOTHING, Event, Instant, Message
+from tactful.elements.contract import NOTHING, Event, Instant, Message, MessageKey
 from tactful.engine.simulation.spot import NEVER, Sending, Spot
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Waiting:
         self.sending = sending
         self.due_at = now
         self.expires_at = expires_at
+
+    @property
+    def key(self) -> MessageKey:
+        """Names it among all messages of the contact."""
+        return MessageKey(self.journey.number, self.step)
 
 
 class Trace(Protocol):

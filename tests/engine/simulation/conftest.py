@@ -162,7 +162,8 @@ class Played:
             plans.now = self.world.clock.now()
             spot = self.machine.spots[stand.element]
             number = SimpleNamespace(number=journey.entry_number)
-            message = SimpleNamespace(spot=spot, sending=self.sending(spot), journey=number, step=each.key.step)
+            key = MessageKey(journey.entry_number, each.key.step)
+            message = SimpleNamespace(spot=spot, sending=self.sending(spot), journey=number, step=key.step, key=key)
             taken = self.conduct.answers(plans, message)  # type: ignore[arg-type]
             yield each.key, Accepted() if taken else Refused("no", True)
 
