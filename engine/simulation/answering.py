@@ -44,8 +44,7 @@ def make_ready(spot: Spot, machine: Machine) -> None:
         assert element.sends is not None
         message = SendMessage(element.sends, element.sender, element.purpose, element.valid_for)
         spot.sends = machine.sending(message)
-        spot.rests = bool(spot.sends.sender)
-        spot.enter = _sends(spot, spot.sends, machine) if spot.rests else _cannot_send(spot)
+        spot.enter = _sends(spot, spot.sends, machine) if spot.sends.sender else _cannot_send(spot)
     elif kind in _READY:
         _READY[kind](spot, element, machine)
     else:
@@ -106,6 +105,14 @@ def _pause(spot: Spot, element: Pause, machine: Machine) -> None:
 
 def _newest_of(refs: Sequence[str]) -> Callable[[Mapping[str, Message]], Message | None]:
     """From a journey's messages, the one sent last, of those these sends sent; None where none was sent."""
+    if len(refs) == 1:
+        (ref,) = refs
+
+        def only(messages: Mapping[str, Message]) -> Message | None:
+            message = messages.get(ref)
+            return None if message is None or message.sent_at is None else message
+
+        return only
 
     def newest(messages: Mapping[str, Message]) -> Message | None:
         newest: Message | None = None

@@ -112,6 +112,7 @@ class Drawing:
         self._habits: dict[tuple[int, str], _Habit] = {}
         self._entry_data = tuple(rates.entry.data.items())
         self._again = None if rates.entry.again is None else after(span_of(rates.entry.again))
+        self._comes_drawn = bool(self._entry_data) or self._again is not None
         self._own = [_Own(name, doing, machine.listens) for name, doing in rates.events.items()]
 
     # --- what follows from a message
@@ -182,20 +183,26 @@ class Drawing:
 
     def begin(self, life: Life, came_at: Instant, entry: str | None) -> None:
         """Plan what a contact does by themselves, who comes at a moment: `entry` is the event that brings them in."""
-        who = life.contact.number
-        if entry is not None:
-            data, next_after, at, number = self._entry_data, self._again, came_at, 0
-            while at <= life.until:
-                draws = numbers(self.seed, ENTRY, who, number) if data or next_after else ()
+        if entry is not None and came_at <= life.until:
+            if self._comes_drawn:
+                self._come(life, came_at, entry)
+            else:
                 life.tally.own_events[entry] += 1
-                life.plan(at, (entry, _drawn(data, draws, 1), None))
-                if next_after is None:
-                    break
-                at += next_after(draws[0])
-                number += 1
+                life.plan(came_at, (entry, NOTHING, None))
         if self._own:
             for number, own in enumerate(self._own):
-                self._own_event(life, own, numbers(self.seed, OWN, who, number), came_at)
+                self._own_event(life, own, numbers(self.seed, OWN, life.contact.number, number), came_at)
+
+    def _come(self, life: Life, at: Instant, entry: str) -> None:
+        next_after, number = self._again, 0
+        while at <= life.until:
+            draws = numbers(self.seed, ENTRY, life.contact.number, number)
+            life.tally.own_events[entry] += 1
+            life.plan(at, (entry, _drawn(self._entry_data, draws, 1), None))
+            if next_after is None:
+                break
+            at += next_after(draws[0])
+            number += 1
 
     # --- answers
 

@@ -124,16 +124,19 @@ class Life:
             self.changed = True
             walking.follow_changes(self)
         while True:
-            first = NEVER
+            timer, due = NEVER, None
             for journey in running:
-                if journey.due_at < first:
-                    first = journey.due_at
-            if first > now:  # no timer is due
+                if journey.due_at < timer:
+                    timer, due = journey.due_at, journey
+            if timer > now:
+                if self.changed:
+                    walking.follow_changes(self)
+                    continue
                 if (routine and self._routine()) or (waiting and self._deliver()):
                     continue
-                for message in waiting:
-                    if message.due_at < first:
-                        first = message.due_at
+                first = timer
+                if waiting:
+                    first = min(first, *(message.due_at for message in waiting))
                 if routine:
                     first = min(first, machine.next_routine(now))
                 if coming and coming[0][0] < first:
@@ -150,10 +153,11 @@ class Life:
                 if first > until:
                     return
                 now = self.now = first
+                if timer > now:
+                    continue
+            assert due is not None
             self.prompt = prompt
-            walking.fire(self)
-            if self.changed:
-                walking.follow_changes(self)
+            walking.time_is_up(self, due)
 
     def _routine(self) -> bool:
         """Schedules, and once an hour the look at conditions that change with time; whether there was anything."""
@@ -248,7 +252,7 @@ class Life:
         if self.prompt and len(self.running) == 1 and not self.mail.waiting:
             state = self._hand_over(message)
             if state is not None:
-                return walking.went(self, message, state)
+                return walking.became(self, message, state)
         self.mail.waiting.append(message)
         return None
 
@@ -264,7 +268,7 @@ class Life:
             if self._conduct.answers(self, message):
                 tally.sent_by[spot.number] += 1
                 tally.hours[(now - self.machine.begins) // HOUR] += 1
-                if message.sending.purpose == "marketing":
+                if self.machine.policy.limits and message.sending.purpose == "marketing":
                     mail.had_marketing(now)
             else:
                 state = "failed"

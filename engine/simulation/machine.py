@@ -5,14 +5,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import END, Contact, Instant, SendMessage
+from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import SWING, Duration
 from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
-from tactful.engine.interpreter import zone_of
+from tactful.engine.interpreter import LONGEST_WALK, zone_of
 from tactful.engine.lifecycle import next_entry
 from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
@@ -25,6 +27,7 @@ from tactful.flows.model import ByEvent, BySchedule, BySegment, Flow, StopRule
 LINKS = Links()
 """What opt-out links do where no project says otherwise."""
 
+_ADDRESSES = {kind: attrgetter(field) for kind, field in (("email", "email"), ("phone", "phone"), ("push", "key"))}
 _WALL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what a wall shows has no zone
 
 
@@ -52,9 +55,9 @@ class Machine:
         self.until = until
         self.links = links
         self.policy = Policy(tuple(limits))
-        self.fewest = min(
-            (limit.messages for limit in limits), default=NEVER
-        )  # with fewer sent, no limit says anything
+        # With fewer sent, no limit says anything.
+        self.fewest = min((limit.messages for limit in limits), default=NEVER)
+        self.is_quiet = flow.settings.quiet_hours is not None  # at some hours
         self.transactional = flow.id in transactional
         self.spots = {id: Spot(node, number) for number, (id, node) in enumerate(flow.nodes.items())}
         self.exits: list[tuple[str, str]] = []
@@ -86,7 +89,7 @@ class Machine:
         self._routine = sorted({*self._schedule, *hours})
         self.has_routine = bool(self._routine)
         # Whether messages may go in the middle of a walk: nothing that the walk causes comes before them.
-        self.is_prompt = not (
+        self.is_prompt = len(self.spots) < LONGEST_WALK and not (
             self.has_routine or self.segment is not None or any(changes_contacts(spot) for spot in self.spots.values())
         )
         self._offsets: dict[tuple[str, int], int] = {}
@@ -157,7 +160,8 @@ class Machine:
         purpose = message.purpose or settings.purpose
         if purpose == "transactional" and not self.transactional:
             purpose = "marketing"
-        return Sending(message.channel, sender_of(message, settings), purpose, message.valid_for)
+        address = _ADDRESSES[CHANNELS[message.channel].address]
+        return Sending(message.channel, sender_of(message, settings), purpose, message.valid_for, address)
 
     def _listens(self) -> frozenset[str] | None:
         names = set(self.stops_on)

@@ -54,8 +54,8 @@ class Tally:
         """A contact's life is over: where they still stand, and whether they may be written to."""
         self.contacts += 1
         for journey in life.running:
-            if journey.spot is not None:
-                self.standing[journey.spot.number] += 1
+            assert journey.spot is not None
+            self.standing[journey.spot.number] += 1
         if life.mail.blocks:
             self.opted_out += 1
 

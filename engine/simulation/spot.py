@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tactful.elements.contract import Event, Purpose
+from tactful.elements.contract import Contact, Event, Purpose
 from tactful.elements.options.duration import Duration
 from tactful.flows.model import Node
 
@@ -41,12 +41,10 @@ class Spot:
     `number` counts spots in the order of the file; `exits` maps each way out to its number among all ways out of the
     flow and the spot it leads to (None: the end). `enter`, `time_up` and `hear` are the element's answers; `hear` says
     `DEAF` where the event is not what was awaited. `hears_log`: events of before the stay may end it. `sends` is the
-    message it sends, None where the element is to be asked itself or sends nothing; `rests`: journeys stay here until
-    it is known what became of it.
+    message it sends, None where the element is to be asked itself or sends nothing.
     """
 
-    __slots__ = ("asked", "enter", "exits", "hear", "hears_log", "id", "node", "number", "rests", "sends",
-                 "time_up")  # fmt: skip
+    __slots__ = ("asked", "enter", "exits", "hear", "hears_log", "id", "node", "number", "sends", "time_up")
 
     def __init__(self, node: Node, number: int) -> None:
         self.id = node.id
@@ -58,18 +56,19 @@ class Spot:
         self.hear: Hear = _hears_nothing
         self.hears_log = False
         self.asked = False
-        self.rests = False
         self.sends: Sending | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a send puts in the outbox. `sender` is empty where nobody named one: the message has failed then."""
+    """What a send puts in the outbox. `sender` is empty where nobody named one: the message has failed then. `address`
+    is where it goes to: of a contact, None where they have no such address."""
 
     channel: str
     sender: str
     purpose: Purpose
     valid_for: Duration | None
+    address: Callable[[Contact], str | None]
 
 
 def _never(life: Life, journey: Passage) -> Answer:

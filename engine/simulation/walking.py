@@ -30,14 +30,19 @@ def fire(life: Life) -> None:
                 due = journey
         if due is None:
             return
-        spot = due.spot
-        assert spot is not None
-        if may_move(life, due):
-            go(life, due, spot, spot.time_up(life, due))
-            if due.since < life.known:
-                due.since = life.known
-            if life.log or life.machine.asks:
-                look_back(life, due)
+        time_is_up(life, due)
+
+
+def time_is_up(life: Life, journey: Passage) -> None:
+    """Fire the timer of a journey."""
+    spot = journey.spot
+    assert spot is not None
+    if may_move(life, journey):
+        go(life, journey, spot, spot.time_up(life, journey))
+        if journey.since < life.known:
+            journey.since = life.known
+        if life.log or life.machine.asks:
+            look_back(life, journey)
 
 
 def hear(life: Life, event: Event) -> None:
@@ -55,8 +60,7 @@ def hear(life: Life, event: Event) -> None:
 def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
     """Walk on from an answer until the journey stays or ends."""
     left, now = life.tally.left, life.now
-    walked = 0
-    while walked < LONGEST_WALK:
+    for _ in range(LONGEST_WALK):
         if not isinstance(answer, str):
             journey.due_at = NEVER if answer is None else answer
             return
@@ -76,7 +80,6 @@ def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
         journey.step += 1
         journey.arrived_at = now
         answer = spot.enter(life, journey)
-        walked = 0 if spot.rests else walked + 1
     _end(life, journey)
     life.tally.failed += 1
 
@@ -87,28 +90,22 @@ def settle(life: Life, message: Waiting, state: str) -> None:
     if journey.spot is None:
         return
     if journey.spot is spot and journey.step == message.step and spot.sends is not None:
-        go(life, journey, spot, went(life, message, state))
+        if may_move(life, journey):
+            go(life, journey, spot, became(life, message, state))
     else:
-        _keep(life, message, state)
+        became(life, message, state)
     if life.log or life.machine.asks:
         look_back(life, journey)
     if life.changed:
         follow_changes(life)
 
 
-def went(life: Life, message: Waiting, state: str) -> Answer:
-    """The answer of the send a journey stands at, where it is known what became of its message."""
-    _keep(life, message, state)
-    if not may_move(life, message.journey):
-        return None
-    return "failed" if state == "expired" else state
-
-
-def _keep(life: Life, message: Waiting, state: str) -> None:
+def became(life: Life, message: Waiting, state: str) -> str:
+    """Let a journey know what became of its message; the exit that its send is left by."""
     messages, id, step = message.journey.messages, message.spot.id, message.step
-    newest = messages.get(id)
-    if newest is None or newest.step <= step:
+    if id not in messages or messages[id].step <= step:
         messages[id] = Message(step, state, life.now if state == "sent" else None)
+    return "failed" if state == "expired" else state
 
 
 def look_back(life: Life, journey: Passage) -> None:
