@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from tactful.elements.add_to_do_not_contact import AddToDoNotContact as AddElement
 from tactful.elements.branch import Branch
@@ -25,13 +26,14 @@ from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
 from tactful.engine.interpreter import ElementError, awaited
 from tactful.engine.rules.matching import answers, asks_log, outcome
-from tactful.engine.simulation.spot import DEAF, Answer, Deaf, Spot
+from tactful.engine.simulation.causing import cause, note_unsendable
+from tactful.engine.simulation.passage import Passage, Waiting
+from tactful.engine.simulation.spot import DEAF, Answer, Deaf, Enter, Sending, Spot
 from tactful.flows.model import Flow
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.life import Life
     from tactful.engine.simulation.machine import Machine
-    from tactful.engine.simulation.passage import Passage
 
 
 def make_ready(spot: Spot, machine: Machine) -> None:
@@ -42,12 +44,17 @@ def make_ready(spot: Spot, machine: Machine) -> None:
         assert element.sends is not None
         message = SendMessage(element.sends, element.sender, element.purpose, element.valid_for)
         spot.sends = machine.sending(message)
-        spot.enter = _sends if spot.sends.sender else _cannot_send
+        spot.enter = _sends(spot, spot.sends, machine) if spot.sends.sender else _cannot_send(spot)
     elif kind in _READY:
         _READY[kind](spot, element, machine)
     else:
         _ask(spot, machine.flow)
         spot.hears_log = kind is not WaitForChange
+
+
+def changes_contacts(spot: Spot) -> bool:
+    """Whether a journey that passes may change its contact."""
+    return spot.asked or isinstance(spot.node.element, UpdateElement)
 
 
 def _is_plain_send(kind: type[Element]) -> bool:
@@ -57,21 +64,31 @@ def _is_plain_send(kind: type[Element]) -> bool:
 # --- The elements --------------------------------------------------------------------------------
 
 
-def _sends(life: Life, journey: Passage) -> Answer:
-    life.queue(journey, journey.spot)
-    return None
+def _sends(spot: Spot, sending: Sending, machine: Machine) -> Enter:
+    expires = None if sending.valid_for is None else machine.later(sending.valid_for)
+
+    def enter(life: Life, journey: Passage) -> Answer:
+        now = life.now
+        expires_at = None if expires is None else expires(now, life.zone)
+        return life.post(Waiting(journey, spot, sending, now, expires_at))
+
+    return enter
 
 
-def _cannot_send(life: Life, journey: Passage) -> Answer:
-    life.note_unsendable(journey)
-    return "failed"
+def _cannot_send(spot: Spot) -> Enter:
+    def enter(life: Life, journey: Passage) -> Answer:
+        note_unsendable(life, journey, spot)
+        return "failed"
+
+    return enter
 
 
 def _pause(spot: Spot, element: Pause, machine: Machine) -> None:
     spot.time_up = lambda life, journey: "done"
     span = element.for_
     if span is not None:
-        spot.enter = lambda life, journey: machine.after(span, life.now, life.zone)
+        ends = machine.later(span)
+        spot.enter = lambda life, journey: ends(life.now, life.zone)
     else:
         until, time = element.until, element.time
         assert until is not None
@@ -86,48 +103,61 @@ def _pause(spot: Spot, element: Pause, machine: Machine) -> None:
         spot.enter = enter
 
 
-def _newest(messages: Mapping[str, Message], refs: Sequence[str]) -> Message | None:
-    """The message sent last, of those these sends sent; None where none was sent."""
-    newest: Message | None = None
-    for ref in refs:
-        message = messages.get(ref)
-        if message is None or message.sent_at is None:
-            continue
-        if newest is None or (message.sent_at, message.step) > (newest.sent_at or 0, newest.step):
-            newest = message
+def _newest_of(refs: Sequence[str]) -> Callable[[Mapping[str, Message]], Message | None]:
+    """From a journey's messages, the one sent last, of those these sends sent; None where none was sent."""
+    if len(refs) == 1:
+        (ref,) = refs
+
+        def only(messages: Mapping[str, Message]) -> Message | None:
+            message = messages.get(ref)
+            return None if message is None or message.sent_at is None else message
+
+        return only
+
+    def newest(messages: Mapping[str, Message]) -> Message | None:
+        newest: Message | None = None
+        for ref in refs:
+            message = messages.get(ref)
+            if message is None or message.sent_at is None:
+                continue
+            if newest is None or (message.sent_at, message.step) > (newest.sent_at or 0, newest.step):
+                newest = message
+        return newest
+
     return newest
 
 
 def _waits(spot: Spot, element: WaitForEvent | WaitForReply, machine: Machine) -> None:
     """The common part of waits: from when and until when."""
-    refs, within = element.message, element.within
+    ends = _never if element.within == "forever" else machine.later(element.within)
     spot.time_up = lambda life, journey: "timed_out"
     spot.hears_log = True
-
-    def until(life: Life, begins: Instant) -> Answer:
-        return None if within == "forever" else machine.after(within, begins, life.zone)
-
-    if refs is None:
-        spot.enter = lambda life, journey: until(life, life.now)
+    if element.message is None:
+        spot.enter = lambda life, journey: ends(life.now, life.zone)
         return
+    newest = _newest_of(element.message)
 
     def enter(life: Life, journey: Passage) -> Answer:
-        sent = _newest(journey.messages, refs)
+        sent = newest(journey.messages)
         if sent is None or sent.sent_at is None:
             return "not_sent"
-        return until(life, sent.sent_at)
+        return ends(sent.sent_at, life.zone)
 
     spot.enter = enter
 
 
+def _never(begins: Instant, zone: ZoneInfo) -> Answer:
+    return None
+
+
 def _is_awaited(element: WaitForEvent | WaitForReply, name: str) -> Callable[[Passage, Event], bool]:
     """Whether an event is the one awaited, but for a `where`: as `matching.answers` has it."""
-    refs = element.message
+    newest = _newest_of(element.message or ())
 
     def of_message(journey: Passage, event: Event) -> bool:
         if event.name != name or event.message is None or event.message[0] != journey.number:
             return False
-        sent = _newest(journey.messages, refs or ())
+        sent = newest(journey.messages)
         return sent is not None and sent.step == event.message[1]
 
     def of_contact(journey: Passage, event: Event) -> bool:
@@ -135,7 +165,7 @@ def _is_awaited(element: WaitForEvent | WaitForReply, name: str) -> Callable[[Pa
             return False
         return event.message is None or event.message[0] == journey.number
 
-    return of_contact if refs is None else of_message
+    return of_contact if element.message is None else of_message
 
 
 def _wait_for_event(spot: Spot, element: WaitForEvent, machine: Machine) -> None:
@@ -206,7 +236,7 @@ def _acts(spot: Spot, element: Element, machine: Machine) -> None:
 
     def enter(life: Life, journey: Passage) -> Answer:
         for effect in effects:
-            life.cause(effect, journey)
+            cause(life, journey, spot, effect)
         return exit
 
     spot.enter = enter
@@ -239,7 +269,7 @@ def _ask(spot: Spot, flow: Flow) -> None:
         if not isinstance(answer, Leave | Stay):
             raise _broken(spot, flow, f"answered {answer!r}, which is neither `Leave` nor `Stay`")
         for effect in answer.effects:
-            life.cause(effect, journey)
+            cause(life, journey, spot, effect)
         if isinstance(answer, Leave):
             return answer.by
         if answer.until is None and not awaited(flow, life.visit(journey)):
@@ -269,7 +299,7 @@ def outcome_for(spot: Spot, flow: Flow, life: Life, journey: Passage) -> Answer 
         return DEAF
     answer = spot.node.element.resume(visit, said)
     for effect in answer.effects:
-        life.cause(effect, journey)
+        cause(life, journey, spot, effect)
     return answer.by if isinstance(answer, Leave) else answer.until
 
 

@@ -272,7 +272,7 @@ def _live_again(machine: Machine, record: _Record, outcome: Backtest) -> None:
     conduct, counting, tally = _AsRecorded(record), _Counting(), Tally(machine)
     life = Life(machine, conduct, tally, record.contact, machine.until, counting)
     if record.entries:
-        life.was_here(record.entries, record.last_entry)
+        life.entries, life.last_entry = record.entries, record.last_entry
     for at, act, entry, source in record.acts:
         if at < machine.begins:
             _act(life, (act, entry, source))

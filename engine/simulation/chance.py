@@ -17,14 +17,32 @@ ONE = 1 << 32
 """A draw is a whole number from 0 up to this."""
 
 _question = Struct("<6q").pack
-_numbers = Struct("<16I").unpack
+_one = Struct("<I").unpack_from
 _LOG_TWO, _LOG_ONE = log(2), log(ONE)
+
+
+def lot(seed: int, what: int, who: int, which: int = 0, step: int = 0, more: int = 0) -> bytes:
+    """Sixteen draws in a lump, for what is named by these numbers: `first` and `one` take them out."""
+    return blake2b(_question(seed, what, who, which, step, more)).digest()
+
+
+def first(many: int) -> Callable[[bytes], Sequence[int]]:
+    """What takes so many draws out of a lot, from the beginning."""
+    return Struct(f"<{many}I").unpack_from
+
+
+def one(drawn: bytes, at: int) -> int:
+    """One draw out of a lot, from 0 to 15."""
+    draw: int = _one(drawn, 4 * at)[0]
+    return draw
+
+
+_all = first(16)
 
 
 def numbers(seed: int, what: int, who: int, which: int = 0, step: int = 0, more: int = 0) -> Sequence[int]:
     """Sixteen draws, for what is named by these numbers."""
-    drawn: Sequence[int] = _numbers(blake2b(_question(seed, what, who, which, step, more)).digest())
-    return drawn
+    return _all(lot(seed, what, who, which, step, more))
 
 
 def below(share: float) -> int:

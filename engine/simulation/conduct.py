@@ -16,7 +16,7 @@ from tactful.engine.optout.packs import pack
 from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.simulation.behaviour import Answers, Doing, Drawn, OwnDoing, Rates
-from tactful.engine.simulation.chance import Choice, after, below, longest, numbers
+from tactful.engine.simulation.chance import Choice, after, below, first, longest, lot, numbers, one
 from tactful.engine.simulation.life import Life
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.passage import DO, NO, OPT_OUT, Waiting
@@ -27,8 +27,9 @@ _USUAL_AFTER = {
     "replied": "30 minutes", "opted_out": "15 minutes", "complained": "3 hours",
 }  # fmt: skip
 
-# Which of sixteen draws decides what. Clicks have their own moment, but those who click are among those who open.
-_FAILS, _BOUNCES, _ARRIVES, _OPENS, _REPLIES, _SAYS, _OPTS_OUT, _COMPLAINS = range(8)
+# The first eight of sixteen draws decide what is done with a message (and the sixth, what an answer says), the others
+# when: clicks have their own moment, but those who click are among those who open.
+_decisions = first(8)
 
 CROWD, MESSAGE, FOLLOWS, OWN, ENTRY = range(5)
 """What draws are for."""
@@ -38,7 +39,7 @@ class _Habit:
     """What is done with the messages of one element."""
 
     __slots__ = ("after", "arrives", "bounces", "clicks", "complains", "fails", "follows", "heard", "index", "longest",
-                 "opens", "opts_out", "replies", "says")  # fmt: skip
+                 "looks", "opens", "opts_out", "replies", "says")  # fmt: skip
 
     def __init__(self, answers: Answers, channel: str, index: int, listens: frozenset[str] | None) -> None:
         can = CHANNELS[channel].reports
@@ -48,6 +49,7 @@ class _Habit:
         self.arrives = below(1.0 if answers.delivered is None else answers.delivered.share)
         self.opens = _bound(answers.opens, "opened" in can)
         self.clicks = _bound(answers.clicks, "clicked" in can)
+        self.looks = max(self.opens, self.clicks)
         self.replies = _bound(answers.replies, "replied" in can)
         self.opts_out = _bound(answers.opts_out, "opted_out" in can)
         self.complains = _bound(answers.complains, "complained" in can)
@@ -110,6 +112,7 @@ class Drawing:
         self._habits: dict[tuple[int, str], _Habit] = {}
         self._entry_data = tuple(rates.entry.data.items())
         self._again = None if rates.entry.again is None else after(span_of(rates.entry.again))
+        self._comes_drawn = bool(self._entry_data) or self._again is not None
         self._own = [_Own(name, doing, machine.listens) for name, doing in rates.events.items()]
 
     # --- what follows from a message
@@ -118,35 +121,35 @@ class Drawing:
         """Plan what a contact does with a message they get now; False where the provider refuses it."""
         spot, sending = message.spot, message.sending
         habit = self._habits.get((spot.number, sending.channel)) or self._habit(spot, sending)
-        journey, step = message.journey.number, message.step
-        draws = numbers(self.seed, MESSAGE, life.contact.number, journey, step)
-        if draws[_FAILS] < habit.fails:
+        now, journey, step = life.now, message.journey.number, message.step
+        drawn = lot(self.seed, MESSAGE, life.contact.number, journey, step)
+        fails, bounces, arrives, opens, replies, says, opts_out, complains = _decisions(drawn)
+        if fails < habit.fails:
             return False
-        key = MessageKey(journey, step)
-        if draws[_BOUNCES] < habit.bounces:
-            self._no(life, habit, 0, draws, message, key)
+        if bounces < habit.bounces:
+            self._no(life, habit, 0, drawn, message)
             return True
-        if draws[_ARRIVES] >= habit.arrives:
+        if arrives >= habit.arrives:
             return True
-        _plan(life, habit, 1, life.now, draws, key)
-        opens = draws[_OPENS]
-        if opens < habit.opens or opens < habit.clicks:
+        _plan(life, habit, 1, now, drawn, message)
+        if opens < habit.looks:
             if habit.opens:
-                _plan(life, habit, 2, life.now, draws, key)
+                _plan(life, habit, 2, now, drawn, message)
             if opens < habit.clicks:
-                _plan(life, habit, 3, life.now + habit.after[2](draws[10]), draws, key)
-        if draws[_REPLIES] < habit.replies:
-            self._reply(life, habit, message, life.now + habit.after[4](draws[12]), draws[_SAYS], key)
-        if draws[_OPTS_OUT] < habit.opts_out:
-            at = life.now + habit.after[5](draws[13])
+                _plan(life, habit, 3, now + habit.after[2](one(drawn, 10)), drawn, message)
+        if replies < habit.replies:
+            self._reply(life, habit, message, now + habit.after[4](one(drawn, 12)), says)
+        if opts_out < habit.opts_out:
+            at = now + habit.after[5](one(drawn, 13))
             if at <= life.until:
                 life.tally.happened[habit.index + 5] += 1
-                life.plan(at, (OPT_OUT, None, (key, message.sending)))
-        if draws[_COMPLAINS] < habit.complains:
-            self._no(life, habit, 6, draws, message, key)
-        for at, own in enumerate(habit.follows):
-            draws = numbers(self.seed, FOLLOWS, life.contact.number, journey, step, at)
-            self._own_event(life, own, draws, life.now)
+                life.plan(at, (OPT_OUT, None, (message.key, message.sending)))
+        if complains < habit.complains:
+            self._no(life, habit, 6, drawn, message)
+        if habit.follows:
+            for at, own in enumerate(habit.follows):
+                draws = numbers(self.seed, FOLLOWS, life.contact.number, journey, step, at)
+                self._own_event(life, own, draws, now)
         return True
 
     def _habit(self, spot: Spot, sending: Sending) -> _Habit:
@@ -155,19 +158,17 @@ class Drawing:
         self._habits[spot.number, sending.channel] = habit
         return habit
 
-    def _reply(self, life: Life, habit: _Habit, message: Waiting, at: Instant, draw: int, key: MessageKey) -> None:
+    def _reply(self, life: Life, habit: _Habit, message: Waiting, at: Instant, draw: int) -> None:
         assert habit.says is not None
         if at <= life.until:
             life.tally.happened[habit.index + 4] += 1
-            life.plan(at, (DO, self.receive, (habit.says(draw), message.sending, key)))
+            life.plan(at, (DO, self.receive, (habit.says(draw), message.sending, message.key)))
 
-    def _no(
-        self, life: Life, habit: _Habit, kind: int, draws: Sequence[int], message: Waiting, key: MessageKey
-    ) -> None:
-        at = life.now + habit.after[kind](draws[8 + kind])
+    def _no(self, life: Life, habit: _Habit, kind: int, drawn: bytes, message: Waiting) -> None:
+        at = life.now + habit.after[kind](one(drawn, 8 + kind))
         if at <= life.until:
             life.tally.happened[habit.index + kind] += 1
-            life.plan(at, (NO, KINDS[kind], (key, message.sending)))
+            life.plan(at, (NO, KINDS[kind], (message.key, message.sending)))
 
     def _own_event(self, life: Life, own: _Own, draws: Sequence[int], since: Instant) -> None:
         if draws[0] >= own.share:
@@ -182,19 +183,26 @@ class Drawing:
 
     def begin(self, life: Life, came_at: Instant, entry: str | None) -> None:
         """Plan what a contact does by themselves, who comes at a moment: `entry` is the event that brings them in."""
-        who = life.contact.number
-        if entry is not None:
-            data, next_after, at, number = self._entry_data, self._again, came_at, 0
-            while at <= life.until:
-                draws = numbers(self.seed, ENTRY, who, number) if data or next_after else ()
+        if entry is not None and came_at <= life.until:
+            if self._comes_drawn:
+                self._come(life, came_at, entry)
+            else:
                 life.tally.own_events[entry] += 1
-                life.plan(at, (entry, _drawn(data, draws, 1), None))
-                if next_after is None:
-                    break
-                at += next_after(draws[0])
-                number += 1
-        for number, own in enumerate(self._own):
-            self._own_event(life, own, numbers(self.seed, OWN, who, number), came_at)
+                life.plan(came_at, (entry, NOTHING, None))
+        if self._own:
+            for number, own in enumerate(self._own):
+                self._own_event(life, own, numbers(self.seed, OWN, life.contact.number, number), came_at)
+
+    def _come(self, life: Life, at: Instant, entry: str) -> None:
+        next_after, number = self._again, 0
+        while at <= life.until:
+            draws = numbers(self.seed, ENTRY, life.contact.number, number)
+            life.tally.own_events[entry] += 1
+            life.plan(at, (entry, _drawn(self._entry_data, draws, 1), None))
+            if next_after is None:
+                break
+            at += next_after(draws[0])
+            number += 1
 
     # --- answers
 
@@ -247,17 +255,17 @@ class Drawing:
         return known
 
 
-def _plan(life: Life, habit: _Habit, kind: int, since: Instant, draws: Sequence[int], key: MessageKey) -> None:
+def _plan(life: Life, habit: _Habit, kind: int, since: Instant, drawn: bytes, message: Waiting) -> None:
     """An event of a message. Where nobody waits for it, and it surely comes in time, its moment does not matter."""
     longest = habit.longest[kind]
     if longest and life.until - since >= longest:
         life.tally.happened[habit.index + kind] += 1
         return
-    at = since + habit.after[kind](draws[8 + kind])
+    at = since + habit.after[kind](one(drawn, 8 + kind))
     if at <= life.until:
         life.tally.happened[habit.index + kind] += 1
         if habit.heard[kind]:
-            life.plan(at, (KINDS[kind], NOTHING, key))
+            life.plan(at, (KINDS[kind], NOTHING, message.key))
 
 
 def _drawn(data: Sequence[tuple[str, Drawn]], draws: Sequence[int], first: int) -> Mapping[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tactful.elements.contract import NOTHING, Contact, Instant
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.simulation.behaviour import People, Rates
-from tactful.engine.simulation.chance import ONE, below, numbers
+from tactful.engine.simulation.chance import ONE, below, first, lot, numbers, one
 from tactful.engine.simulation.conduct import CROWD, span_of
 
 _NO_TAGS: frozenset[str] = frozenset()
@@ -25,16 +25,19 @@ class Crowd:
         self._people = people
         self._drawn = _Drawn(rates.contacts)
 
-    def contact(self, number: int) -> tuple[Contact, Instant]:
-        """A contact, and when they come."""
-        draws = numbers(self._seed, CROWD, number)
-        came_at = self._begins + 1 + draws[0] * self._over // ONE
-        if not self._people:
-            return self._drawn.contact(number, self._seed, draws), came_at
+    def contacts(self, first: int, last: int) -> Iterator[tuple[Contact, Instant]]:
+        """The contacts from one number to another, and when each comes."""
+        seed, begins, over = self._seed, self._begins + 1, self._over
+        made = self._again if self._people else self._drawn.contact
+        for number in range(first, last + 1):
+            drawn = lot(seed, CROWD, number)
+            yield made(number, seed, drawn), begins + one(drawn, 0) * over // ONE
+
+    def _again(self, number: int, seed: int, drawn: bytes) -> Contact:
         round_, at = divmod(number - 1, len(self._people))
         who = self._people[at]
         key = f"{who.key} ({round_ + 1})" if round_ else who.key
-        return Contact(number, key, who.attributes, who.tags, who.email, who.phone, who.time_zone), came_at
+        return Contact(number, key, who.attributes, who.tags, who.email, who.phone, who.time_zone)
 
 
 class _Drawn:
@@ -46,10 +49,13 @@ class _Drawn:
         self._zone = people.time_zone
         self._attributes = tuple(people.attributes.items())
         self._tags = tuple((tag, below(share)) for tag, share in people.tags.items())
-        # One hash has sixteen draws; who has more attributes and tags gets more hashes.
-        self._more = range(1, 1 + (_FIRST_ATTRIBUTE + len(self._attributes) + len(self._tags) - 1) // 16)
+        # One lot has sixteen draws; who has more attributes and tags gets more lots.
+        many = _FIRST_ATTRIBUTE + len(self._attributes) + len(self._tags)
+        self._first = first(min(many, 16))
+        self._more = range(1, 1 + (many - 1) // 16)
 
-    def contact(self, number: int, seed: int, draws: Sequence[int]) -> Contact:
+    def contact(self, number: int, seed: int, drawn: bytes) -> Contact:
+        draws = self._first(drawn)
         if self._more:
             draws = [*draws, *(draw for more in self._more for draw in numbers(seed, CROWD, number, more))]
         attributes, tags = NOTHING, _NO_TAGS

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from tactful.elements.contract import END, Instant, SendMessage
+from tactful.elements.contract import END, Contact, Instant, SendMessage
+from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import SWING, Duration
 from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
+from tactful.engine.interpreter import LONGEST_WALK, zone_of
 from tactful.engine.lifecycle import next_entry
 from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
 from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.rules.turn import sender_of
-from tactful.engine.simulation.answering import make_ready
+from tactful.engine.simulation.answering import changes_contacts, make_ready
 from tactful.engine.simulation.spot import DAY, HOUR, MINUTE, NEVER, QUARTER, Sending, Spot
 from tactful.flows.model import ByEvent, BySchedule, BySegment, Flow, StopRule
 
 LINKS = Links()
 """What opt-out links do where no project says otherwise."""
 
+_ADDRESSES = {kind: attrgetter(field) for kind, field in (("email", "email"), ("phone", "phone"), ("push", "key"))}
 _WALL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what a wall shows has no zone
 
 
@@ -46,21 +50,26 @@ class Machine:
         enters: bool = True,
     ) -> None:
         self.flow = flow
+        self.zone = zone_of(Contact(0, ""), flow.settings.time_zone)  # of those who have none
         self.begins = begins
         self.until = until
         self.links = links
         self.policy = Policy(tuple(limits))
-        self.fewest = min(
-            (limit.messages for limit in limits), default=NEVER
-        )  # with fewer sent, no limit says anything
+        # With fewer sent, no limit says anything.
+        self.fewest = min((limit.messages for limit in limits), default=NEVER)
+        self.is_quiet = flow.settings.quiet_hours is not None  # at some hours
         self.transactional = flow.id in transactional
         self.spots = {id: Spot(node, number) for number, (id, node) in enumerate(flow.nodes.items())}
         self.exits: list[tuple[str, str]] = []
+        self.leads: list[int | None] = []  # to which spot an exit leads, by their numbers; None: to the end
         for spot in self.spots.values():
             for exit, target in spot.node.exits.items():
-                spot.exits[exit] = len(self.exits), None if target == END else self.spots[target]
+                leads = None if target == END else self.spots[target]
+                spot.exits[exit] = len(self.exits), leads
                 self.exits.append((spot.id, exit))
+                self.leads.append(None if leads is None else leads.number)
             make_ready(spot, self)
+        self.asks = any(spot.asked for spot in self.spots.values())
         self.start = self.spots[flow.start]
         self.stops_on: dict[str, list[StopRule]] = {}
         for rule in flow.stop_when:
@@ -79,6 +88,10 @@ class Machine:
         hours = range((begins // HOUR + 1) * HOUR, until + 1, HOUR) if self.changes_with_time else ()
         self._routine = sorted({*self._schedule, *hours})
         self.has_routine = bool(self._routine)
+        # Whether messages may go in the middle of a walk: nothing that the walk causes comes before them.
+        self.is_prompt = len(self.spots) < LONGEST_WALK and not (
+            self.has_routine or self.segment is not None or any(changes_contacts(spot) for spot in self.spots.values())
+        )
         self._offsets: dict[tuple[str, int], int] = {}
 
     def next_routine(self, after: Instant) -> Instant:
@@ -107,6 +120,13 @@ class Machine:
         if ends <= now:
             ends += DAY
         return ends if self._is_steady(offset, ends, zone) else permission.quiet_until(quiet, now, zone)
+
+    def later(self, duration: Duration) -> Callable[[Instant, ZoneInfo], Instant]:
+        """`after` with this duration, made ready."""
+        ms = duration.ms
+        if not duration.days:
+            return lambda instant, zone: instant + ms
+        return lambda instant, zone: self.after(duration, instant, zone)
 
     def after(self, duration: Duration, instant: Instant, zone: ZoneInfo) -> Instant:
         """As `Duration.after`: where no clock is changed on the way, days have 24 hours."""
@@ -140,7 +160,8 @@ class Machine:
         purpose = message.purpose or settings.purpose
         if purpose == "transactional" and not self.transactional:
             purpose = "marketing"
-        return Sending(message.channel, sender_of(message, settings), purpose, message.valid_for)
+        address = _ADDRESSES[CHANNELS[message.channel].address]
+        return Sending(message.channel, sender_of(message, settings), purpose, message.valid_for, address)
 
     def _listens(self) -> frozenset[str] | None:
         names = set(self.stops_on)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import Contact, Covers, Instant
-from tactful.engine.addresses import address_of, destination_of
+from tactful.engine.addresses import destination_of
 from tactful.engine.rules import permission
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Hold, Request
 from tactful.engine.simulation.machine import Machine
@@ -19,12 +19,13 @@ from tactful.engine.simulation.passage import Passage, Waiting
 class Mailbox:
     """The outbox of one contact, whose addresses never change, and the Do Not Contact list's entries for these."""
 
-    __slots__ = ("_contact", "_machine", "_reviews", "_sent_at", "_zone", "blocks", "waiting")
+    __slots__ = ("_contact", "_is_open", "_machine", "_reviews", "_sent_at", "_zone", "blocks", "waiting")
 
     def __init__(self, machine: Machine, contact: Contact, zone: ZoneInfo) -> None:
         self._machine = machine
         self._contact = contact
         self._zone = zone
+        self._is_open = True  # nobody said no yet, no answer waits to be read, and no limit is near
         self._sent_at: list[Instant] = []
         self._reviews: dict[str, Instant] = {}
         self.waiting: list[Waiting] = []
@@ -43,7 +44,7 @@ class Mailbox:
         """Take out what a journey wanted to send."""
         gone = [each for each in self.waiting if each.journey is journey]
         if gone:
-            self.waiting = [each for each in self.waiting if each.journey is not journey]
+            self.waiting[:] = [each for each in self.waiting if each.journey is not journey]
         return gone
 
     def hurry(self) -> None:
@@ -55,13 +56,11 @@ class Mailbox:
         """`sent` where a message may go, the state it comes to where it never may; None where it is held now."""
         sending, machine, expires_at = message.sending, self._machine, message.expires_at
         if (
-            not self.blocks
-            and not self._reviews
+            self._is_open
             and (expires_at is None or now < expires_at)
-            and (len(self._sent_at) < machine.fewest or sending.purpose != "marketing")
-            and address_of(self._contact, sending.channel) is not None
+            and sending.address(self._contact) is not None
         ):  # then only quiet hours can stand in the way
-            ends_at = machine.quiet_until(now, self._zone)
+            ends_at = machine.quiet_until(now, self._zone) if machine.is_quiet else None
             if ends_at is None:
                 return "sent"
             message.due_at = ends_at if expires_at is None else min(ends_at, expires_at)
@@ -87,6 +86,8 @@ class Mailbox:
     def had_marketing(self, at: Instant) -> None:
         """A marketing message went to them; never earlier than the one told of before."""
         self._sent_at.append(at)
+        if len(self._sent_at) >= self._machine.fewest:
+            self._is_open = False
 
     # --- the Do Not Contact list
 
@@ -95,6 +96,7 @@ class Mailbox:
         for each in self.blocks:
             if (each.destination, each.channel, each.sender, each.covers) == (destination, channel, sender, covers):
                 return False
+        self._is_open = False
         self.blocks.append(Block(destination, channel, sender, covers, source, now))
         return True
 
@@ -115,6 +117,7 @@ class Mailbox:
 
     def review(self, destination: str, until: Instant) -> None:
         """An answer from there waits to be read; nothing goes there meanwhile."""
+        self._is_open = False
         self._reviews[destination] = max(until, self._reviews.get(destination, 0))
 
     def end_review(self, destination: str) -> None:

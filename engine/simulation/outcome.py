@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
-from tactful.elements.contract import Instant
 from tactful.engine.simulation.machine import Machine
-from tactful.engine.simulation.spot import HOUR, KINDS, MINUTE
+from tactful.engine.simulation.spot import KINDS
 
 if TYPE_CHECKING:
     from tactful.engine.simulation.life import Life
@@ -20,49 +19,30 @@ STOPPED, FAILED = "(stopped)", "(failed)"
 class Tally:
     """The counts of a crowd, or a part of one. Lists go by the numbers of spots and of exits (see `machine.py`)."""
 
-    __slots__ = ("_begins", "arrived", "began", "blocked_by", "contacts", "failed", "finished", "goals", "happened",
-                 "held", "hours", "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken",
-                 "took")  # fmt: skip
+    __slots__ = ("_leads", "_start", "began", "blocked_by", "contacts", "failed", "goals", "happened", "held", "hours",
+                 "left", "opted_out", "own_events", "refused", "sent_by", "standing", "taken", "took")  # fmt: skip
 
     def __init__(self, machine: Machine) -> None:
         spots = len(machine.spots)
-        self._begins = machine.begins
+        self._start = machine.start.number
+        self._leads = machine.leads
         self.contacts = 0
         self.began = 0
         self.refused = 0
-        self.finished = 0
         self.failed = 0
         self.held = 0
         self.opted_out = 0
-        self.arrived = [0] * spots
         self.left = [0] * len(machine.exits)
         self.standing = [0] * spots
         self.sent_by = [0] * spots
         self.happened = [0] * (spots * len(KINDS))
-        self.taken: Counter[tuple[int, str]] = Counter()
-        self.hours: Counter[int] = Counter()
-        self.goals: Counter[str] = Counter()
-        self.blocked_by: Counter[str] = Counter()
-        self.took: Counter[int] = Counter()
-        self.own_events: Counter[str] = Counter()
-
-    def goal(self, name: str) -> None:
-        """A goal was reached."""
-        self.goals[name] += 1
-
-    def blocked(self, source: str) -> None:
-        """An entry came on the Do Not Contact list."""
-        self.blocked_by[source] += 1
-
-    def done(self, ms: int) -> None:
-        """A journey came to an end of the flow."""
-        self.finished += 1
-        self.took[ms // MINUTE] += 1
-
-    def sent(self, spot: int, now: Instant) -> None:
-        """A message went out."""
-        self.sent_by[spot] += 1
-        self.hours[(now - self._begins) // HOUR] += 1
+        # Not counters: these are made in Python, and slow to add to.
+        self.taken: dict[tuple[int, str], int] = defaultdict(int)
+        self.hours: dict[int, int] = defaultdict(int)
+        self.goals: dict[str, int] = defaultdict(int)
+        self.blocked_by: dict[str, int] = defaultdict(int)
+        self.took: dict[int, int] = defaultdict(int)
+        self.own_events: dict[str, int] = defaultdict(int)
 
     def taken_out(self, spot: int, how: str) -> None:
         """A journey was taken out where it stood."""
@@ -73,11 +53,26 @@ class Tally:
     def end(self, life: Life) -> None:
         """A contact's life is over: where they still stand, and whether they may be written to."""
         self.contacts += 1
-        for journey in life.finish():
-            if journey.spot is not None:
-                self.standing[journey.spot.number] += 1
+        for journey in life.running:
+            assert journey.spot is not None
+            self.standing[journey.spot.number] += 1
         if life.mail.blocks:
             self.opted_out += 1
+
+    @property
+    def finished(self) -> int:
+        """Journeys that came to an end of the flow."""
+        return sum(self.took.values())
+
+    @property
+    def arrived(self) -> list[int]:
+        """How often each spot was come to: by whoever began there, or left another for it."""
+        arrived = [0] * len(self.standing)
+        arrived[self._start] = self.began
+        for number, spot in zip(self.left, self._leads, strict=True):
+            if spot is not None:
+                arrived[spot] += number
+        return arrived
 
     @property
     def visits(self) -> int:
@@ -91,16 +86,18 @@ class Tally:
 
     def add(self, other: Tally) -> Self:
         """Add another part of the crowd to this one."""
-        for name in ("contacts", "began", "refused", "finished", "failed", "held", "opted_out"):
+        for name in ("contacts", "began", "refused", "failed", "held", "opted_out"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("arrived", "left", "standing", "sent_by", "happened"):
+        for name in ("left", "standing", "sent_by", "happened"):
             setattr(self, name, [one + two for one, two in zip(getattr(self, name), getattr(other, name), strict=True)])
         for name in ("taken", "hours", "goals", "blocked_by", "took", "own_events"):
-            getattr(self, name).update(getattr(other, name))
+            mine: dict[Any, int] = getattr(self, name)
+            for key, number in getattr(other, name).items():
+                mine[key] += number
         return self
 
 
-def percentile(took: Counter[int], share: float) -> int | None:
+def percentile(took: Mapping[int, int], share: float) -> int | None:
     """The time (in the counter's unit) within which this share was through; None where there is nothing."""
     total = sum(took.values())
     if not total:

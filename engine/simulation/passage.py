@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tactful.elements.contract import NOTHING, Event, Instant, Message
+from tactful.elements.contract import NOTHING, Event, Instant, Message, MessageKey
 from tactful.engine.simulation.spot import NEVER, Sending, Spot
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ class Passage:
     __slots__ = ("arrived_at", "due_at", "entered_at", "entry", "messages", "moved_at", "moves", "number", "since",
                  "spot", "step", "values")  # fmt: skip
 
-    def __init__(self, number: int, entry: Event, now: Instant) -> None:
+    def __init__(self, number: int, entry: Event, now: Instant, spot: Spot) -> None:
         self.number = number
         self.entry = entry
         self.entered_at = now
         self.since = entry.id
-        self.spot: Spot | None = None
-        self.step = 0
+        self.spot: Spot | None = spot
+        self.step = 1
         self.arrived_at = now
         self.due_at: Instant = NEVER
         self.values: Mapping[str, Any] = NOTHING
@@ -46,6 +47,11 @@ class Waiting:
         self.sending = sending
         self.due_at = now
         self.expires_at = expires_at
+
+    @property
+    def key(self) -> MessageKey:
+        """Names it among all messages of the contact."""
+        return MessageKey(self.journey.number, self.step)
 
 
 class Trace(Protocol):
@@ -69,11 +75,19 @@ class Conduct(Protocol):
         ...
 
 
-Deed = tuple[str, Any, Any]
-"""What happens, its data (or text), and the message it is about (None: an event of the contact's own).
+class Act(Enum):
+    """What may happen that is more than an event."""
 
-The name is that of an event; or `OPT_OUT` (by the link of a message), `NO` (it bounces, or is complained of: the data
-says which), `ENTER` (somebody brings the contact in), or `DO`: its data is a function that is called with the life and
-the third part."""
+    DO = "whatever a function does"
+    OPT_OUT = "an opt-out by the link of a message"
+    NO = "a message bounces, or is complained of"
+    ENTER = "somebody brings the contact in"
 
-DO, OPT_OUT, NO, ENTER = "(do)", "(opt out)", "(no)", "(enter)"
+
+DO, OPT_OUT, NO, ENTER = Act
+
+Deed = tuple[str | Act, Any, Any]
+"""What happens, its data, and the message it is about (None: an event of the contact's own).
+
+A text is the name of an event. The data of `NO` says which; that of `DO` is a function, which is called with the life
+and the third part."""

@@ -101,8 +101,7 @@ class Stage:
         tally = Tally(machine)
         conduct = Drawing(machine, trial.rates, seed, trial.senders, trial.keywords)
         crowd = Crowd(trial.rates, seed, trial.begins, trial.people)
-        for number in range(first, last + 1):
-            contact, came_at = crowd.contact(number)
+        for contact, came_at in crowd.contacts(first, last):
             life = Life(machine, conduct, tally, contact, trial.until)
             conduct.begin(life, came_at, self._event)
             if self._by_hand:

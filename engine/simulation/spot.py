@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tactful.elements.contract import Event, Purpose
+from tactful.elements.contract import Contact, Event, Purpose
 from tactful.elements.options.duration import Duration
 from tactful.flows.model import Node
 
@@ -61,12 +61,14 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a send puts in the outbox. `sender` is empty where nobody named one: the message has failed then."""
+    """What a send puts in the outbox. `sender` is empty where nobody named one: the message has failed then. `address`
+    is where it goes to: of a contact, None where they have no such address."""
 
     channel: str
     sender: str
     purpose: Purpose
     valid_for: Duration | None
+    address: Callable[[Contact], str | None]
 
 
 def _never(life: Life, journey: Passage) -> Answer:

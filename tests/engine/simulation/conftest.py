@@ -106,7 +106,7 @@ def simulated(crowd: Crowd) -> tuple[Seen, Tally]:
         if isinstance(crowd.flow.entry, ByHand):
             life.plan(came_at + 1, (ENTER, None, None))
         life.live(came_at)
-        for journey in life.finish():
+        for journey in life.running:
             assert journey.spot is not None
             seen.standing.setdefault(who.key, []).append((journey.number, journey.spot.id))
         seen.blocks |= {(each.destination, each.channel, each.sender, each.covers) for each in life.mail.blocks}
@@ -162,7 +162,8 @@ class Played:
             plans.now = self.world.clock.now()
             spot = self.machine.spots[stand.element]
             number = SimpleNamespace(number=journey.entry_number)
-            message = SimpleNamespace(spot=spot, sending=self.sending(spot), journey=number, step=each.key.step)
+            key = MessageKey(journey.entry_number, each.key.step)
+            message = SimpleNamespace(spot=spot, sending=self.sending(spot), journey=number, step=key.step, key=key)
             taken = self.conduct.answers(plans, message)  # type: ignore[arg-type]
             yield each.key, Accepted() if taken else Refused("no", True)
 
