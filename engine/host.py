@@ -8,7 +8,7 @@ all. `now` is always an argument.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from tactful.engine.interpreter import REMOVED
 from tactful.engine.optout import noes
 from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.optout.opting import look_again
+from tactful.engine.rules.entry import Entries
 from tactful.engine.rules.receipts import SENT, received_state
 from tactful.engine.rules.situation import (
     Delta,
@@ -68,6 +69,9 @@ class Entered:
 
 _LEARNT = Told("learnt")
 _NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
+_NO_MESSAGES: Mapping[str, Message] = {}
+_NO_ENTRIES: Mapping[str, Entries] = {}
+_NO_FLOWS: frozenset[str] = frozenset()
 
 
 class UnknownFlow(Exception):
@@ -208,7 +212,8 @@ class Host:
                 those = hold_named(tx, keys)
                 known = {contact.key: contact for contact in those.values()}
                 entry: list[Stimulus] = [Enter(flow, Event("by_hand", now, data or NOTHING))]
-                deltas = self.take_turns(tx, dict.fromkeys(those, entry), now, those)
+                deltas: dict[int, Delta] = {}
+                self.take_turns(tx, dict.fromkeys(those, entry), now, those, deltas.__setitem__)
                 answers.update((key, _entered(flow, key, known.get(key), deltas)) for key in keys)
         # The first time a contact is named has the answer.
         return [answers.pop(key) if key in answers else Entered(key, None, "is named twice") for key in contacts]
@@ -219,7 +224,9 @@ class Host:
         for start in range(0, len(contacts), BATCH):
             with self.transaction(shared=True) as tx:
                 those = hold_named(tx, contacts[start : start + BATCH])
-                deltas = self.take_turns(tx, {number: [TakeOut(flow, why)] for number in those}, now, those)
+                out: list[Stimulus] = [TakeOut(flow, why)]
+                deltas: dict[int, Delta] = {}
+                self.take_turns(tx, dict.fromkeys(those, out), now, those, deltas.__setitem__)
                 ended += sum(
                     journey.state == REMOVED for delta in deltas.values() for journey in delta.journeys.values()
                 )
@@ -233,38 +240,47 @@ class Host:
         stimuli: Mapping[int, Sequence[Stimulus]],
         now: Instant,
         known: Mapping[int, Contact] = _NOBODY_READ,
-    ) -> dict[int, Delta]:
+        told: Callable[[int, Delta], None] | None = None,
+    ) -> None:
         """Take the turns of contacts (by number) in an open transaction, which holds them where it is shared, and write
-        what follows. `known` are those who were read in it already, as they still are."""
+        what follows. `known` are those who were read in it already, as they still are. `told` is told of every contact
+        what changed; nobody else keeps it, since a whole batch of it takes more time to look after than most of it took
+        to find out."""
         if not stimuli:
-            return {}
+            return
         writer = Writer(self.flows.number, self._settings, self.transactional, now)
-        next_journey = numbering.counter(tx, JOURNEY.c.id)
-        deltas: dict[int, Delta] = {}
-        ask_log: dict[int, Situation] = {}
-        # One contact after the other, from what was read to what is to be written: it is all still at hand then.
-        for situation in self._situations(tx, stimuli, known):
-            number = situation.contact.number
-            try:
-                delta = deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-            except LogNeeded:
-                ask_log[number] = situation
-                continue
-            writer.add(situation.contact, delta)
-        for number, log in _logs(tx, {number: each.running for number, each in ask_log.items()}).items():
-            situation = ask_log[number]._replace(log=log)
-            deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-            writer.add(situation.contact, deltas[number])
-        writer.write(tx, self.store.statements)
         tally = tally_of(tx)
-        tally.turns += len(deltas)
+        # One contact after the other, from what was read to what is to be written: it is all still at hand then.
+        for contact, delta in self._turns(tx, stimuli, now, known):
+            writer.add(contact, delta)
+            tally.turns += 1
+            if told is not None:
+                told(contact.number, delta)
+        writer.write(tx, self.store.statements)
         tally.visits += writer.visits
         changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
         look_again(tx, [change.entry.destination for change in changed])
-        return deltas
 
     def _settings(self, flow: str) -> Settings:
         return self.flows.live.by_id[flow].flow.settings
+
+    def _turns(
+        self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], now: Instant, known: Mapping[int, Contact]
+    ) -> Iterator[tuple[Contact, Delta]]:
+        next_journey = numbering.counter(tx, JOURNEY.c.id)
+        live = self.flows.live
+        ask_log: dict[int, Situation] = {}
+        for situation in self._situations(tx, stimuli, known):
+            contact = situation.contact
+            try:
+                delta = turn(situation, stimuli[contact.number], live, next_journey, now)
+            except LogNeeded:
+                ask_log[contact.number] = situation
+                continue
+            yield contact, delta
+        for number, log in _logs(tx, {number: each.running for number, each in ask_log.items()}).items():
+            situation = ask_log[number]._replace(log=log)
+            yield situation.contact, turn(situation, stimuli[number], live, next_journey, now)
 
     def _situations(
         self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], known: Mapping[int, Contact]
@@ -272,29 +288,30 @@ class Host:
         numbers = list(stimuli)
         unread = [number for number in numbers if number not in known]
         contacts = {**known, **reading.contacts(tx, unread)} if unread else known
+        name, version = self.flows.name, self.flows.version
         journeys = reading.active_journeys(tx, numbers)
         messages = reading.messages(tx, [row[0] for row in journeys]) if journeys else {}
         running: dict[int, list[Running]] = defaultdict(list)
         for row in journeys:
-            journey = rows.read_journey(row, self.flows.name[row[2]])
-            flow = self.flows.version(tx, journey.version)
+            journey = rows.read_journey(row, name[row[2]])
             stands = row[reading.STOOD_STILL] is not None
-            running[journey.contact].append(Running(journey, flow, messages.get(journey.id, {}), stands))
+            sent = messages.get(journey.id, _NO_MESSAGES)
+            running[journey.contact].append(Running(journey, version(tx, journey.version), sent, stands))
         segments = [self.flows.number[live.flow.id] for live in self.flows.live.by_segment]
         members = reading.members(tx, numbers) if segments else {}
         entries = reading.entries(tx, numbers, sorted({*segments, *self._enterable(stimuli)}))
         log_end = numbering.newest(tx, EVENT.c.id)
         # After a send comes a wait, most often: what may have answered it already is read for all at once.
         log = _logs(tx, {number: running.get(number, ()) for number in _after_sends(stimuli)})
-        name = self.flows.name
         for number in numbers:
-            if number not in contacts:
+            contact = contacts.get(number)
+            if contact is None:
                 continue
             yield Situation(
-                contacts[number],
+                contact,
                 running.get(number, ()),
-                {name[flow]: each for flow, each in entries[number].items()} if number in entries else NOTHING,
-                frozenset([name[flow] for flow in members.get(number, ())]),
+                {name[flow]: each for flow, each in entries[number].items()} if number in entries else _NO_ENTRIES,
+                frozenset([name[flow] for flow in members[number]]) if number in members else _NO_FLOWS,
                 log.get(number),
                 log_end,
             )
@@ -305,11 +322,10 @@ class Host:
         events: set[str] = set()
         for of_one in stimuli.values():
             for each in of_one:
-                match each:
-                    case Enter(flow, _):
-                        flows.add(flow)
-                    case Happened(event):
-                        events.add(event.name)
+                if isinstance(each, Happened):
+                    events.add(each.event.name)
+                elif isinstance(each, Enter):
+                    flows.add(each.flow)
         for name in events:
             flows.update(live.flow.id for live in self.flows.live.by_event.get(name, ()))
         return {self.flows.number[flow] for flow in flows}

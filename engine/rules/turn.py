@@ -20,7 +20,7 @@ A flow that is paused leaves its journeys where they are; stop rules still act o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from tactful.elements.contract import (
     CONTACT_CHANGED,
@@ -88,8 +88,11 @@ def turn(
     `next_journey` gives ids for new journeys. Raises `LogNeeded` (see there), and `ElementError`
     where an element broke its contract; nothing is changed then.
     """
-    events = [stimulus.event.id for stimulus in stimuli if isinstance(stimulus, Happened)]
-    known = min(events) - 1 if events else situation.log_end
+    known = situation.log_end
+    for stimulus in stimuli:
+        if isinstance(stimulus, Happened):
+            known = stimulus.event.id - 1
+            break
     taken = _Turn(situation, live, next_journey, known, now)
     for stimulus in stimuli:
         taken.take(stimulus)
@@ -98,6 +101,11 @@ def turn(
 
 class _Turn:
     """The mutable middle of a turn: used once, then thrown away."""
+
+    __slots__ = (
+        "_changed", "_contact", "_entered_by_segment", "_entries", "_known", "_late_counts", "_live", "_log",
+        "_members", "_moves", "_next_journey", "_now", "_running", "delta",
+    )  # fmt: skip
 
     def __init__(
         self, situation: Situation, live: LiveFlows, next_journey: Callable[[], int], known: int, now: Instant
@@ -108,12 +116,11 @@ class _Turn:
         self._now = now
         self._contact = situation.contact
         self._running = {each.journey.id: each for each in situation.running}
-        self._entries = dict(situation.entries)
-        self._members = set(situation.members)
+        self._entries = situation.entries
+        self._members = situation.members
         self._log = situation.log
         self._known = known  # the newest event that counts yet
         self._late_counts = False
-        self._used: set[int] = set()
         self._moves: dict[int, int] = {}
         self._changed = False
         self._entered_by_segment: set[str] = set()
@@ -168,9 +175,9 @@ class _Turn:
         """Fire what is due, the earliest first."""
         while (id := self._due(until)) is not None:
             running = self._running[id]
-            self._move(running, self._stand(running), None, None)
+            visit = self._move(running, self._stand(running), None, None)
             self._mark(id, self._known)
-            self._settle(id)
+            self._settle(id, visit)
 
     def _due(self, until: Instant) -> int | None:
         """The journey that was due longest ago, the eldest of them; None where none is."""
@@ -185,13 +192,12 @@ class _Turn:
 
     def _offer(self, id: int, event: Event) -> None:
         running = self._running.get(id)
-        if running is None or not self._may_move(running) or event.id in self._used:
+        if running is None or not self._may_move(running) or event.id in self.delta.used:
             return
         visit = self._stand(running)
         for each in self._awaits(running, visit):
             if answers(each, event, visit, running.journey.since):
-                self._consume(running, visit, event)
-                self._settle(id)
+                self._settle(id, self._consume(running, visit, event))
                 return
 
     def _outcome(self, said: Outcome) -> None:
@@ -202,18 +208,20 @@ class _Turn:
         if newest is None or newest.step <= said.message.step:
             messages = {**running.messages, said.element: said.message}
             self._running[said.key.journey] = Running(running.journey, running.flow, messages, running.stands)
-        self._settle(said.key.journey, said.why)
+        self._settle(said.key.journey, why=said.why)
 
-    def _settle(self, id: int, why: str | None = None) -> None:
-        """Let a journey move on what is already known: outcomes of its messages, events of the log."""
+    def _settle(self, id: int, visit: Visit | None = None, why: str | None = None) -> None:
+        """Let a journey move on what is already known: outcomes of its messages, events of the log. `visit` is where
+        it stands, for whoever knows."""
         while (running := self._running.get(id)) is not None and self._may_move(running):
-            visit = self._stand(running)
+            if visit is None:
+                visit = self._stand(running)
             awaits = self._awaits(running, visit)
             if not awaits:
                 return
             said = outcome(awaits, running.messages.values(), visit)
             if said is not None:
-                self._move(running, visit, said, why)
+                visit = self._move(running, visit, said, why)
                 why = None
                 continue
             if not asks_log(awaits) or not self._past_counts(running):
@@ -221,10 +229,11 @@ class _Turn:
             if self._log is None:
                 raise LogNeeded
             due_at = None if self._late_counts else running.journey.due_at
-            event = first_answer(awaits, self._log, self._used, visit, running.journey.since, self._known, due_at)
+            used, since = self.delta.used, running.journey.since
+            event = first_answer(awaits, self._log, used, visit, since, self._known, due_at)
             if event is None:
                 return
-            self._consume(running, visit, event)
+            visit = self._consume(running, visit, event)
 
     def _stand(self, running: Running) -> Visit:
         return visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
@@ -241,27 +250,28 @@ class _Turn:
             self._take_out(running.journey, FAILED, str(error))
             return ()
 
-    def _consume(self, running: Running, visit: Visit, event: Event) -> None:
-        self._move(running, visit, event, None)
+    def _consume(self, running: Running, visit: Visit, event: Event) -> Visit | None:
+        stands = self._move(running, visit, event, None)
         if event.message is not None and event.id:
-            self._used.add(event.id)
-            self.delta.used.append(event.id)
+            self.delta.used.add(event.id)
         self._mark(running.journey.id, event.id)
+        return stands
 
     # --- moving one journey
 
-    def _move(self, running: Running, visit: Visit, event: Event | None, why: str | None) -> None:
+    def _move(self, running: Running, visit: Visit, event: Event | None, why: str | None) -> Visit | None:
+        """Where it stands then, if that is known."""
         journey = running.journey
         moves = self._moves[journey.id] = self._moves.get(journey.id, 0) + 1
         if moves > MOST_MOVES:
             self._take_out(journey, FAILED, f"moved {MOST_MOVES} times at once without coming to rest")
-            return
+            return None
         try:
             step = advance(running.flow, journey, visit, event, why)
         except ElementError as error:
             self._take_out(journey, FAILED, str(error))
-            return
-        self._keep(step, running.flow, running.messages)
+            return None
+        return self._keep(step, running.flow)
 
     def _mark(self, id: int, behind: int) -> None:
         """The journey left a wait or pause: own events up to here are behind it."""
@@ -271,12 +281,14 @@ class _Turn:
             self._running[id] = running._replace(journey=journey)
             self.delta.journeys[id] = journey
 
-    def _keep(self, step: Step, flow: Flow, messages: Mapping[str, Message]) -> None:
-        journey = step.journey
+    def _keep(self, step: Step, flow: Flow) -> Visit | None:
+        """Where the journey stands then, if that is known."""
+        journey, visit = step.journey, step.visit
+        messages = visit.messages
         self.delta.journeys[journey.id] = journey
         self.delta.visits.extend(step.visits)
-        if step.contact is not self._contact:
-            self._contact = self.delta.contact = step.contact
+        if visit.contact is not self._contact:
+            self._contact = self.delta.contact = visit.contact
             self._changed = True
         for caused in step.effects:
             match caused.effect:
@@ -294,6 +306,7 @@ class _Turn:
             self._running.pop(journey.id, None)
             if journey.state == FAILED:
                 self.delta.withdrawn.append(journey.id)
+        return visit if messages is visit.messages else None
 
     def _take_out(self, journey: Journey, state: str, why: str) -> None:
         self.delta.journeys[journey.id] = journey._replace(
@@ -354,14 +367,14 @@ class _Turn:
         flow, began = live.flow.id, Event("segment", self._now)
         holds = self._holds(live.flow.entry.holds, began, live.flow)
         if holds and flow not in self._members:
-            self._members.add(flow)
+            self._members |= {flow}
             self.delta.joined.add(flow)
             self.delta.parted.discard(flow)
             if flow not in self._entered_by_segment:  # once a turn, or two flows could chase each other
                 self._entered_by_segment.add(flow)
                 self._enter(live, began)
         elif not holds and flow in self._members:
-            self._members.discard(flow)
+            self._members -= {flow}
             self.delta.parted.add(flow)
             self.delta.joined.discard(flow)
 
@@ -378,16 +391,16 @@ class _Turn:
         if not entry.id:  # its place in the log: what was learnt before it is none of the journey's business
             entry = entry._replace(id=self._known)
         count = (entries.count if entries else 0) + 1
-        self._entries[flow.id] = Entries(count, self._now)
+        self._entries = {**self._entries, flow.id: Entries(count, self._now)}
         journey = Journey(self._next_journey(), flow.id, live.version, self._contact.number, count, entry,
                           self._now, since=entry.id)  # fmt: skip
         self.delta.began.append(journey.id)
         try:
-            self._keep(start(flow, journey, self._contact, self._now), flow, {})
+            visit = self._keep(start(flow, journey, self._contact, self._now), flow)
         except ElementError as error:
             self._take_out(journey, FAILED, str(error))
             return
-        self._settle(journey.id)
+        self._settle(journey.id, visit)
         self._fire(self._now)
 
     def _stopped_at_once(self, flow: Flow, entry: Event) -> str | None:
