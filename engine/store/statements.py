@@ -1,14 +1,12 @@
-"""The writes of the hot path, compiled once and run with tuples through the driver, in batches.
+"""The writes of the hot path, compiled once and run with tuples through the driver, in batches (`bulk.py`).
 
-Each is a Core statement, so that its columns are checked against the schema; `Bulk` keeps the SQL and
-holds that the tuples' order is the one the driver wants.
+Each is a Core statement, so that its columns are checked against the schema.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -30,10 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
+from tactful.engine.store.bulk import Bulk
 from tactful.engine.store.tables import (
     BlockActRow,
     BlockRow,
@@ -66,27 +64,6 @@ WAITING_LITERALS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for s
 UNSETTLED: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in ("sending", "unknown")]
 """States of a message that was handed over and did not come to an end; literal, for only so the index of these is found
 (`message_in_hand`): of values bound later, nobody knows that they are these."""
-
-
-class Bulk:
-    """One statement, run for many rows. `columns` is the order of a row's values."""
-
-    __slots__ = ("_order", "_sql", "columns")
-
-    def __init__(self, dialect: Dialect, statement: UpdateBase, columns: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=dialect)
-        wanted = tuple(compiled.positiontup or ())
-        assert sorted(wanted) == sorted(columns), f"the statement wants {wanted}, the rows have {tuple(columns)}"
-        self._sql = str(compiled)
-        self._order = None if wanted == tuple(columns) else itemgetter(*(columns.index(name) for name in wanted))
-        self.columns = tuple(columns)
-
-    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run it for all rows; how many rows of the table it changed."""
-        if not rows:
-            return 0
-        values = list(rows) if self._order is None else [self._order(row) for row in rows]
-        return connection.exec_driver_sql(self._sql, values).rowcount
 
 
 def among(column: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
@@ -172,7 +149,7 @@ def dialect_of(kind: str) -> Dialect:
 
 
 def _insert(dialect: Dialect, into: Table, columns: Sequence[str]) -> Bulk:
-    return Bulk(dialect, insert(into).values({name: bindparam(name) for name in columns}), columns)
+    return Bulk(dialect, insert(into), columns)
 
 
 class Statements:
@@ -230,7 +207,7 @@ class Statements:
             dialect,
             update(MESSAGE)
             .values({"state": bindparam("becomes"), "due_at": null(), "why": null(),
-                     "sent_at": func.coalesce(MESSAGE.c.sent_at, bindparam("sent"))})
+                     "sent_at": func.coalesce(MESSAGE.c.sent_at, bindparam("sent", type_=MESSAGE.c.sent_at.type))})
             .where(MESSAGE.c.journey == bindparam("of"), MESSAGE.c.step == bindparam("at")),
             ("becomes", "sent", "of", "at"),
         )  # fmt: skip
@@ -263,7 +240,7 @@ class Statements:
         blocked = ("destination", "channel", "sender", "covers", "source", "reason", "since")
         self.add_blocks = Bulk(
             dialect,
-            insert_or(kind, BLOCK).values({name: bindparam(name) for name in blocked}).on_conflict_do_nothing(),
+            insert_or(kind, BLOCK).on_conflict_do_nothing(),
             blocked,
         )
         self.drop_blocks = Bulk(
@@ -273,14 +250,12 @@ class Statements:
         )
         self.reach_goals = Bulk(
             dialect,
-            insert_or(kind, GOAL)
-            .values({n: bindparam(n) for n in ("journey", "name", "flow", "at")})
-            .on_conflict_do_nothing(),
+            insert_or(kind, GOAL).on_conflict_do_nothing(),
             ("journey", "name", "flow", "at"),
         )
         self.join = Bulk(
             dialect,
-            insert_or(kind, MEMBERSHIP).values({n: bindparam(n) for n in ("contact", "flow")}).on_conflict_do_nothing(),
+            insert_or(kind, MEMBERSHIP).on_conflict_do_nothing(),
             ("contact", "flow"),
         )
         self.part = Bulk(
