@@ -23,7 +23,7 @@ from tactful.engine.host import BATCH
 
 RATES = "/s of processor time"
 NOBODY_WAITS, BEGINS = "nobody waits for them", "each begins a journey"
-KNOWN = "select count(*) from event where key = ?"
+KNOWN = "select count(*) from event where key = '{}'"
 
 
 def by_http(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
@@ -111,7 +111,7 @@ class _Teller:
                 assert answer.status == 200, (answer.status, said)
                 assert json.loads(said)["learnt"] == events, said
                 if events > 1:
-                    (there,) = database.execute(KNOWN.replace("?", self._kind.place), (last,)).fetchone()
+                    (there,) = database.execute(KNOWN.format(last)).fetchone()
                     assert there == 1, f"answered before it was committed: {last}"
 
 

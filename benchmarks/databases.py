@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any, Protocol
+
+from tactful.engine.store.bulk import integers, texts
 
 BYTES_ON_SQLITE = """select schema.tbl_name, sum(stat.pgsize) from dbstat as stat
     join sqlite_schema as schema on schema.name = stat.name group by 1"""
@@ -26,13 +30,17 @@ DUE_FOR_AUTOVACUUM = """select c.relname from pg_class c join pg_stat_user_table
     where s.n_dead_tup > o.least + o.share * greatest(c.reltuples, 0)"""
 """The rule by which autovacuum, which looks once a minute, finds what to clean; a table may set its own."""
 
+Rows = Sequence[tuple[Any, ...]]
+
+_VALUE = re.compile(r"\?([nt])")
+_ARRAYS: dict[str, Callable[[Sequence[Any]], str]] = {"n": integers, "t": texts}
+_TYPES = {"n": "bigint", "t": "text"}
+
 
 class Kind(Protocol):
     """A kind of database: `new` gives the address of another empty one, as the engine takes it."""
 
     name: str
-    place: str
-    """What stands for a value in its statements."""
     leaves_old_rows: bool
     """Whether an update leaves the old row behind, until it is cleaned up."""
 
@@ -40,6 +48,10 @@ class Kind(Protocol):
 
     def connect(self, url: str) -> Any:
         """A plain connection of the driver, in autocommit."""
+
+    def write(self, cursor: Any, sql: str, rows: Rows) -> None:
+        """Run a statement for many rows, in the plain way that is best. Values are `?n` in it for numbers, `?t` for
+        texts."""
 
     def processor_time(self) -> float:
         """Seconds of processor time that this process and the database's server have used."""
@@ -60,7 +72,7 @@ class Kind(Protocol):
 class Sqlite:
     """Files in a folder, with the settings the engine has."""
 
-    name, place, leaves_old_rows = "SQLite", "?", False
+    name, leaves_old_rows = "SQLite", False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -74,6 +86,9 @@ class Sqlite:
         for setting in ("journal_mode=wal", "synchronous=full", "cache_size=-65536"):
             connection.execute(f"pragma {setting}")
         return connection
+
+    def write(self, cursor: Any, sql: str, rows: Rows) -> None:
+        cursor.executemany(_with_places(sql), rows)
 
     def processor_time(self) -> float:
         return process_time()
@@ -101,7 +116,7 @@ class Sqlite:
 class Postgresql:
     """A server of the run's own. Its processor time counts as the engine's own does."""
 
-    name, place, leaves_old_rows = "PostgreSQL", "%s", True
+    name, leaves_old_rows = "PostgreSQL", True
 
     def __init__(self, folder: Path) -> None:
         import psutil
@@ -122,6 +137,11 @@ class Postgresql:
         import psycopg
 
         return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+    def write(self, cursor: Any, sql: str, rows: Rows) -> None:
+        kinds = _VALUE.findall(sql)
+        arrays = [_ARRAYS[kind](values) for kind, values in zip(kinds, zip(*rows, strict=True), strict=True)]
+        cursor.execute(_over_arrays(sql), arrays)
 
     def processor_time(self) -> float:
         return process_time() + self.server_time()
@@ -175,6 +195,25 @@ def databases(say: Callable[[str], None], *, postgresql: bool = True) -> Iterato
             yield [*kinds, server]
         finally:
             server.stop()
+
+
+@cache
+def _with_places(sql: str) -> str:
+    return _VALUE.sub("?", sql)
+
+
+@cache
+def _over_arrays(sql: str) -> str:
+    """The statement over all rows at once: a value is a column of them."""
+    numbers = count(1)
+    arrays = ", ".join(f"(select %s::{_TYPES[kind]}[])" for kind in _VALUE.findall(sql))
+    sql = _VALUE.sub(lambda _: f"v{next(numbers)}", sql)
+    given = f"from unnest({arrays}) as given ({', '.join(f'v{n}' for n in range(1, next(numbers)))})"
+    if sql.startswith("insert"):
+        into, _, values = sql.partition("values (")
+        return f"{into} select {values.removesuffix(')')} {given}"
+    change, _, where = sql.partition("where")
+    return f"{change} {given} where {where}"
 
 
 def _path(url: str) -> str:

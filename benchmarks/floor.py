@@ -1,4 +1,5 @@
-"""The floor: the same rows as the standard journey writes, by plain statements of the driver in batches of a thousand.
+"""The floor: the same rows as the standard journey writes, by plain statements of the driver in batches of a thousand:
+`executemany` on SQLite, one statement over arrays on PostgreSQL.
 
 Nothing is decided here and nothing is read that is not written again: what the engine costs beyond this is what it
 costs to be one. It also fills databases for the other benchmarks, faster than the engine would.
@@ -20,26 +21,27 @@ Rows = Iterable[tuple[Any, ...]]
 Writes = list[tuple[str, Rows]]
 
 CONTACT = """insert into contact (id, key, email, attributes, tags, created_at, changed_at)
-    values (?, ?, ?, '{}', '[]', ?, ?)"""
+    values (?n, ?t, ?t, '{}', '[]', ?n, ?n)"""
 BEGAN = """insert into event (id, contact, name, at, learnt_at, data, used)
-    values (?, ?, 'began', ?, ?, '{"value":35}', 0)"""
+    values (?n, ?n, 'began', ?n, ?n, '{"value":35}', 0)"""
 ENTER = """insert into journey (id, contact, flow, version, entry_number, state, element, step, entered_at, arrived_at,
-    since, entry) values (?, ?, 1, 1, 1, 'active', 'offer', 1, ?, ?, ?, ?)"""
+    since, entry) values (?n, ?n, 1, 1, 1, 'active', 'offer', 1, ?n, ?n, ?n, ?t)"""
 QUEUE = """insert into message
     (journey, step, contact, element, channel, sender, purpose, state, due_at, tries, unknowns)
-    values (?, 1, ?, 'offer', 'email', ?, 'marketing', 'queued', ?, 0, 0)"""
-TAKE = """update message set state = 'sending', due_at = null, destination = ?, taken_at = ?, tries = 1
-    where journey = ? and step = 1"""
-SENT = "update message set state = 'sent', sent_at = ? where journey = ? and step = 1"
-WAIT = "update journey set element = 'opened', step = 2, arrived_at = ?, due_at = ? where id = ?"
+    values (?n, 1, ?n, 'offer', 'email', ?t, 'marketing', 'queued', ?n, 0, 0)"""
+TAKE = """update message set state = 'sending', due_at = null, destination = ?t, taken_at = ?n, tries = 1
+    where journey = ?n and step = 1"""
+SENT = "update message set state = 'sent', sent_at = ?n where journey = ?n and step = 1"
+WAIT = "update journey set element = 'opened', step = 2, arrived_at = ?n, due_at = ?n where id = ?n"
 OPENED = """insert into event (id, contact, name, at, learnt_at, message_journey, message_step, used)
-    values (?, ?, 'opened', ?, ?, ?, 1, 1)"""
-END = "update journey set state = 'done', element = null, step = ?, due_at = null, ended_at = ? where id = ?"
-VISIT = "insert into visit (journey, contact, step, element, exit, arrived_at, left_at) values (?, ?, ?, ?, ?, ?, ?)"
+    values (?n, ?n, 'opened', ?n, ?n, ?n, 1, 1)"""
+END = "update journey set state = 'done', element = null, step = ?n, due_at = null, ended_at = ?n where id = ?n"
+VISIT = """insert into visit (journey, contact, step, element, exit, arrived_at, left_at)
+    values (?n, ?n, ?n, ?t, ?t, ?n, ?n)"""
 BLOCK = """insert into block (destination, channel, sender, covers, source, since)
-    values (?, 'email', '', 'marketing', ?, ?)"""
+    values (?t, 'email', '', 'marketing', ?t, ?n)"""
 ACT = """insert into block_act (destination, channel, sender, covers, act, source, at, evidence, hash)
-    values (?, 'email', '', 'marketing', 'block', ?, ?, ?, ?)"""
+    values (?t, 'email', '', 'marketing', 'block', ?t, ?n, ?t, ?t)"""
 
 EVIDENCE = '{"flow":"standard","version":1,"element":"unopened","journey":1,"step":3,"contact":"c1"}'
 SOURCE = "flow standard, element unopened"
@@ -99,7 +101,7 @@ class Floor:
 
     def _write(self, writes: Writes) -> None:
         """Write the rows of all statements, a thousand of each in a transaction."""
-        left = [(sql.replace("?", self._kind.place), iter(rows)) for sql, rows in writes]
+        left = [(sql, iter(rows)) for sql, rows in writes]
         while True:
             some = [(sql, list(islice(rows, BATCH))) for sql, rows in left]
             if not any(rows for _, rows in some):
@@ -107,7 +109,7 @@ class Floor:
             self._cursor.execute("begin")
             for sql, rows in some:
                 if rows:
-                    self._cursor.executemany(sql, rows)
+                    self._kind.write(self._cursor, sql, rows)
             self._cursor.execute("commit")
 
 

@@ -1,15 +1,13 @@
-"""The writes of the hot path, compiled once and run with tuples through the driver, in batches.
+"""The writes of the hot path, compiled once and run with tuples through the driver, in batches (`bulk.py`).
 
-Each is a Core statement, so that its columns are checked against the schema; `Bulk` keeps the SQL and
-holds that the tuples' order is the one the driver wants.
+Each is a Core statement, so that its columns are checked against the schema.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,10 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
+from tactful.engine.store.bulk import Bulk
 from tactful.engine.store.tables import (
     BlockActRow,
     BlockRow,
@@ -66,57 +64,6 @@ WAITING_LITERALS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for s
 UNSETTLED: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in ("sending", "unknown")]
 """States of a message that was handed over and did not come to an end; literal, for only so the index of these is found
 (`message_in_hand`): of values bound later, nobody knows that they are these."""
-
-
-class Bulk:
-    """One statement, run for many rows. `columns` is the order of a row's values.
-
-    Most rows have no value in the same few columns. SQLite's driver takes ten times as long to bind None as it takes
-    for a number, since it asks whether anybody adapted it; so where all rows have None where the first has it, NULL
-    stands in the statement there.
-    """
-
-    __slots__ = ("_bare", "_order", "_sql", "columns")
-
-    def __init__(self, dialect: Dialect, statement: UpdateBase, columns: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=dialect)
-        wanted = tuple(compiled.positiontup or ())
-        assert sorted(wanted) == sorted(columns), f"the statement wants {wanted}, the rows have {tuple(columns)}"
-        self._sql = str(compiled)
-        self._order = None if wanted == tuple(columns) else itemgetter(*(columns.index(name) for name in wanted))
-        self.columns = tuple(columns)
-        self._bare: dict[tuple[int, ...], _Bare] | None = {} if dialect.name == "sqlite" else None
-
-    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run it for all rows; how many rows of the table it changed."""
-        if not rows:
-            return 0
-        sql, values = self._sql, list(rows) if self._order is None else [self._order(row) for row in rows]
-        if self._bare is not None:
-            without = tuple(place for place, value in enumerate(values[0]) if value is None)
-            if len(without) > 1:  # for one it takes as long to look as is won
-                bare = self._bare.get(without) or self._bare.setdefault(without, _Bare.of(sql, without))
-                if set(map(bare.empty, values)) == bare.nothing:
-                    sql, values = bare.sql, list(map(bare.kept, values))
-        return connection.exec_driver_sql(sql, values).rowcount
-
-
-class _Bare(NamedTuple):
-    """A statement with NULL at some places: what has to be `nothing` of all rows, and what is kept of a row."""
-
-    sql: str
-    empty: Callable[[Any], Any]
-    nothing: set[Any]
-    kept: Callable[[Any], Any]
-
-    @classmethod
-    def of(cls, sql: str, without: tuple[int, ...]) -> _Bare:
-        first, *others = sql.split("?")
-        kept = [place for place in range(len(others)) if place not in without]
-        assert len(kept) > 1, "a row has a key and something to say of it"
-        places = ("?" if place in kept else "NULL" for place in range(len(others)))
-        written = "".join(f"{place}{text}" for place, text in zip(places, others, strict=True))
-        return cls(first + written, itemgetter(*without), {(None,) * len(without)}, itemgetter(*kept))
 
 
 def among(column: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
@@ -202,7 +149,7 @@ def dialect_of(kind: str) -> Dialect:
 
 
 def _insert(dialect: Dialect, into: Table, columns: Sequence[str]) -> Bulk:
-    return Bulk(dialect, insert(into).values({name: bindparam(name) for name in columns}), columns)
+    return Bulk(dialect, insert(into), columns)
 
 
 _of_message = (
@@ -268,7 +215,7 @@ class Statements:
             dialect,
             update(MESSAGE)
             .values({"state": bindparam("becomes"), "due_at": null(), "why": null(),
-                     "sent_at": func.coalesce(MESSAGE.c.sent_at, bindparam("sent"))})
+                     "sent_at": func.coalesce(MESSAGE.c.sent_at, bindparam("sent", type_=MESSAGE.c.sent_at.type))})
             .where(*_of_message),
             ("becomes", "sent", "of", "at", "who"),
         )  # fmt: skip
@@ -305,7 +252,7 @@ class Statements:
         blocked = ("destination", "channel", "sender", "covers", "source", "reason", "since")
         self.add_blocks = Bulk(
             dialect,
-            insert_or(kind, BLOCK).values({name: bindparam(name) for name in blocked}).on_conflict_do_nothing(),
+            insert_or(kind, BLOCK).on_conflict_do_nothing(),
             blocked,
         )
         self.drop_blocks = Bulk(
@@ -315,14 +262,12 @@ class Statements:
         )
         self.reach_goals = Bulk(
             dialect,
-            insert_or(kind, GOAL)
-            .values({n: bindparam(n) for n in ("journey", "name", "flow", "at", "contact")})
-            .on_conflict_do_nothing(),
+            insert_or(kind, GOAL).on_conflict_do_nothing(),
             ("journey", "name", "flow", "at", "contact"),
         )
         self.join = Bulk(
             dialect,
-            insert_or(kind, MEMBERSHIP).values({n: bindparam(n) for n in ("contact", "flow")}).on_conflict_do_nothing(),
+            insert_or(kind, MEMBERSHIP).on_conflict_do_nothing(),
             ("contact", "flow"),
         )
         self.part = Bulk(
