@@ -2,9 +2,9 @@
 
 As its manual has it: the time a task may stay unacknowledged is longer than any wait, results are not kept, and the
 task looks whether it is still wanted when its time has come, for what was revoked is kept in the workers' memories
-alone. The broker is a Valkey from a package, one of the two that Celery calls stable and the one whose server comes
-without an installation; it writes what it holds to disk each second, since what waits for a day must outlive it. The
-application's own database is the PostgreSQL that the others use.
+alone. The broker is a Valkey from a package, which Celery speaks to as to Redis: of the brokers it recommends, the one
+whose server needs no installation. It writes what it holds to disk each second, since what waits for a day must outlive
+it. The application's own database is the PostgreSQL that the others use.
 
 `python -m benchmarks.peer_celery BROKER DATABASE` is the worker, with a process for each core, as it is by default.
 """

