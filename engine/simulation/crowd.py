@@ -11,6 +11,7 @@ from tactful.engine.simulation.chance import ONE, below, first, lot, numbers, on
 from tactful.engine.simulation.conduct import CROWD, span_of
 
 _NO_TAGS: frozenset[str] = frozenset()
+_NOBODYS = 999_000_000_000  # no country has the code 999
 _FIRST_ATTRIBUTE = 4  # the draws before are for when they come, email, phone and zone
 
 
@@ -65,12 +66,10 @@ class _Drawn:
         if self._tags:
             first = _FIRST_ATTRIBUTE + len(self._attributes)
             tags = frozenset(tag for at, (tag, bound) in enumerate(self._tags, first) if draws[at] < bound)
+        key = f"contact-{number}"
         return Contact(
-            number,
-            f"contact-{number}",
-            attributes,
-            tags,
-            f"contact-{number}@example.com" if draws[1] < self._email else None,
-            f"+999{number:09}" if draws[2] < self._phone else None,  # a country code that is nobody's
+            number, key, attributes, tags,
+            f"{key}@example.com" if draws[1] < self._email else None,
+            f"+{_NOBODYS + number}" if draws[2] < self._phone else None,
             self._zone(draws[3]) if self._zone is not None else None,
-        )
+        )  # fmt: skip
