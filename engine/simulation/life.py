@@ -33,9 +33,9 @@ class Life:
     """A contact, all that is known of them, and what is still to come.
 
     `running` are their journeys that are under way; `log` the events that may still end a wait, `known` the number of
-    the newest event, `used` that of the message's event that ended a wait last. `entries` counts how often they came in,
-    `last_entry` is when they did last. `changed`: the contact did, and nobody has looked at it yet. `prompt`: nothing
-    else happens at this instant that comes before the messages.
+    the newest event, `used` that of the message's event that ended a wait last. `entries` counts how often they came
+    in, `last_entry` is when they did last. `changed`: the contact did, and nobody has looked at it yet. `prompt`:
+    nothing else happens at this instant that comes before the messages.
     """
 
     __slots__ = (

@@ -57,9 +57,7 @@ class Mailbox:
         """`sent` where a message may go, the state it comes to where it never may; None where it is held now."""
         sending, machine, expires_at = message.sending, self._machine, message.expires_at
         if (
-            self._is_open
-            and (expires_at is None or now < expires_at)
-            and sending.address(self._contact) is not None
+            self._is_open and (expires_at is None or now < expires_at) and sending.address(self._contact) is not None
         ):  # then only quiet hours can stand in the way
             ends_at = machine.quiet_until(now, self._zone) if machine.is_quiet else None
             if ends_at is None:
