@@ -131,7 +131,10 @@ class Drawing:
             return True
         if arrives >= habit.arrives:
             return True
-        _plan(life, habit, 1, now, drawn, message)
+        if 0 < habit.longest[1] <= life.until - now:  # as `_plan` would, in short
+            life.tally.happened[habit.index + 1] += 1
+        else:
+            _plan(life, habit, 1, now, drawn, message)
         if opens < habit.looks:
             if habit.opens:
                 _plan(life, habit, 2, now, drawn, message)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from tactful.elements.contract import NOTHING, Contact, Instant
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.simulation.behaviour import People, Rates
-from tactful.engine.simulation.chance import ONE, below, first, lot, numbers, one
+from tactful.engine.simulation.chance import ONE, below, first, lot, numbers
 from tactful.engine.simulation.conduct import CROWD, span_of
 
 _NO_TAGS: frozenset[str] = frozenset()
+_NOBODYS = 999_000_000_000  # no country has the code 999
 _FIRST_ATTRIBUTE = 4  # the draws before are for when they come, email, phone and zone
 
 
@@ -28,12 +29,12 @@ class Crowd:
     def contacts(self, first: int, last: int) -> Iterator[tuple[Contact, Instant]]:
         """The contacts from one number to another, and when each comes."""
         seed, begins, over = self._seed, self._begins + 1, self._over
-        made = self._again if self._people else self._drawn.contact
+        made, take = self._known if self._people else self._drawn.contact, self._drawn.first
         for number in range(first, last + 1):
-            drawn = lot(seed, CROWD, number)
-            yield made(number, seed, drawn), begins + one(drawn, 0) * over // ONE
+            draws = take(lot(seed, CROWD, number))
+            yield made(number, seed, draws), begins + draws[0] * over // ONE
 
-    def _again(self, number: int, seed: int, drawn: bytes) -> Contact:
+    def _known(self, number: int, seed: int, draws: Sequence[int]) -> Contact:
         round_, at = divmod(number - 1, len(self._people))
         who = self._people[at]
         key = f"{who.key} ({round_ + 1})" if round_ else who.key
@@ -51,11 +52,10 @@ class _Drawn:
         self._tags = tuple((tag, below(share)) for tag, share in people.tags.items())
         # One lot has sixteen draws; who has more attributes and tags gets more lots.
         many = _FIRST_ATTRIBUTE + len(self._attributes) + len(self._tags)
-        self._first = first(min(many, 16))
+        self.first = first(min(many, 16))
         self._more = range(1, 1 + (many - 1) // 16)
 
-    def contact(self, number: int, seed: int, drawn: bytes) -> Contact:
-        draws = self._first(drawn)
+    def contact(self, number: int, seed: int, draws: Sequence[int]) -> Contact:
         if self._more:
             draws = [*draws, *(draw for more in self._more for draw in numbers(seed, CROWD, number, more))]
         attributes, tags = NOTHING, _NO_TAGS
@@ -65,12 +65,10 @@ class _Drawn:
         if self._tags:
             first = _FIRST_ATTRIBUTE + len(self._attributes)
             tags = frozenset(tag for at, (tag, bound) in enumerate(self._tags, first) if draws[at] < bound)
+        key = f"contact-{number}"
         return Contact(
-            number,
-            f"contact-{number}",
-            attributes,
-            tags,
-            f"contact-{number}@example.com" if draws[1] < self._email else None,
-            f"+999{number:09}" if draws[2] < self._phone else None,  # a country code that is nobody's
+            number, key, attributes, tags,
+            f"{key}@example.com" if draws[1] < self._email else None,
+            f"+{_NOBODYS + number}" if draws[2] < self._phone else None,
             self._zone(draws[3]) if self._zone is not None else None,
-        )
+        )  # fmt: skip

@@ -6,9 +6,10 @@ plain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from tactful.elements.contract import Contact, Covers, Instant
+from tactful.elements.contract import NOTHING, Contact, Covers, Instant
 from tactful.engine.addresses import destination_of
 from tactful.engine.rules import permission
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Hold, Request
@@ -26,10 +27,10 @@ class Mailbox:
         self._contact = contact
         self._zone = zone
         self._is_open = True  # nobody said no yet, no answer waits to be read, and no limit is near
-        self._sent_at: list[Instant] = []
-        self._reviews: dict[str, Instant] = {}
+        self._sent_at: Sequence[Instant] = ()
+        self._reviews: Mapping[str, Instant] = NOTHING
         self.waiting: list[Waiting] = []
-        self.blocks: list[Block] = []
+        self.blocks: Sequence[Block] = ()
 
     # --- the outbox
 
@@ -83,7 +84,7 @@ class Mailbox:
 
     def had_marketing(self, at: Instant) -> None:
         """A marketing message went to them; never earlier than the one told of before."""
-        self._sent_at.append(at)
+        self._sent_at = (*self._sent_at, at)
         if len(self._sent_at) >= self._machine.fewest:
             self._is_open = False
 
@@ -95,7 +96,7 @@ class Mailbox:
             if (each.destination, each.channel, each.sender, each.covers) == (destination, channel, sender, covers):
                 return False
         self._is_open = False
-        self.blocks.append(Block(destination, channel, sender, covers, source, now))
+        self.blocks = (*self.blocks, Block(destination, channel, sender, covers, source, now))
         return True
 
     def unblock(self, destination: str, channel: str, sender: str, covers: Covers) -> None:
@@ -116,11 +117,11 @@ class Mailbox:
     def review(self, destination: str, until: Instant) -> None:
         """An answer from there waits to be read; nothing goes there meanwhile."""
         self._is_open = False
-        self._reviews[destination] = max(until, self._reviews.get(destination, 0))
+        self._reviews = {**self._reviews, destination: max(until, self._reviews.get(destination, 0))}
 
     def end_review(self, destination: str) -> None:
         """It was read."""
-        self._reviews.pop(destination, None)
+        self._reviews = {to: until for to, until in self._reviews.items() if to != destination}
 
 
 def _order(message: Waiting) -> tuple[str, Instant, int, int]:

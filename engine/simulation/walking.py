@@ -38,7 +38,8 @@ def time_is_up(life: Life, journey: Passage) -> None:
     spot = journey.spot
     assert spot is not None
     if may_move(life, journey):
-        go(life, journey, spot, spot.time_up(life, journey))
+        time_up = spot.time_up
+        go(life, journey, spot, time_up(life, journey))
         if journey.since < life.known:
             journey.since = life.known
         if life.log or life.machine.asks:
@@ -79,7 +80,8 @@ def go(life: Life, journey: Passage, spot: Spot, answer: Answer) -> None:
         journey.spot = spot = target
         journey.step += 1
         journey.arrived_at = now
-        answer = spot.enter(life, journey)
+        enter = spot.enter  # looked up first: called like a method, it would take longer
+        answer = enter(life, journey)
     _end(life, journey)
     life.tally.failed += 1
 
