@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, NamedTuple, TypeVarTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tactful.elements.contract import (
@@ -47,7 +47,7 @@ from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import Duration
 from tactful.flows.model import Flow, Node
 
-P = ParamSpec("P")
+Seen = TypeVarTuple("Seen")
 
 LONGEST_WALK = 1_000
 """Elements a journey may pass in one walk without waiting."""
@@ -117,17 +117,23 @@ class Caused(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one stimulus did to one journey. `contact` is the contact with all facts applied."""
+    """What one stimulus did to one journey. `visit` is where it came to, as its element sees it; the contact in it has
+    all facts applied."""
 
     journey: Journey
-    contact: Contact
+    visit: Visit
     effects: Sequence[Caused]
     visits: Sequence[Visited]
 
 
 def start(flow: Flow, journey: Journey, contact: Contact, now: Instant) -> Step:
     """A new journey (`step` 0, at no element) arrives at the flow's first element."""
-    return _Walk(flow, journey, _visit(flow, journey, flow.start, 1, now, contact, {}, journey.values, now)).arrive()
+    visit = Visit(
+        flow.id, flow.start, journey.id, 1, now, now, contact, journey.entry, journey.values, NOTHING,
+        flow.settings, zone_of(contact, flow.settings.time_zone),
+    )  # fmt: skip
+    node = flow.nodes[flow.start]
+    return _walk(flow, journey, visit, node, _answer(node, flow, node.element.enter, visit), None, None)
 
 
 def advance(flow: Flow, journey: Journey, visit: Visit, event: Event | None, why: str | None = None) -> Step:
@@ -136,14 +142,20 @@ def advance(flow: Flow, journey: Journey, visit: Visit, event: Event | None, why
     `visit` is where it stands, as `visit_of` says it. `why` is noted on the visit it leaves, for the reader of the
     trace.
     """
-    return _Walk(flow, journey, visit).go_on(event, why)
+    node = flow.nodes[visit.element]
+    if event is None:
+        return _walk(flow, journey, visit, node, _answer(node, flow, node.element.time_up, visit), None, why)
+    answer = _answer(node, flow, node.element.resume, visit, event)
+    return _walk(flow, journey, visit, node, answer, event.id or None, why)
 
 
 def visit_of(flow: Flow, journey: Journey, contact: Contact, messages: Mapping[str, Message], now: Instant) -> Visit:
     """Where a staying journey stands, as its element sees it."""
     assert journey.element is not None, "a journey that ended stands nowhere"
-    return _visit(flow, journey, journey.element, journey.step, journey.arrived_at, contact, messages,
-                  journey.values, now)  # fmt: skip
+    return Visit(
+        flow.id, journey.element, journey.id, journey.step, now, journey.arrived_at, contact, journey.entry,
+        journey.values, messages, flow.settings, zone_of(contact, flow.settings.time_zone),
+    )  # fmt: skip
 
 
 def awaited(flow: Flow, visit: Visit) -> tuple[Await, ...]:
@@ -163,7 +175,7 @@ def awaited(flow: Flow, visit: Visit) -> tuple[Await, ...]:
 
 def zone_of(contact: Contact, fallback: str | None) -> ZoneInfo:
     """The contact's own zone, else the flow's, else UTC. A name that is no zone (any more) counts as none."""
-    return known_zone_of(contact, fallback) or _UTC
+    return _zone(contact.time_zone) or _zone(fallback) or _UTC
 
 
 def known_zone_of(contact: Contact, fallback: str | None) -> ZoneInfo | None:
@@ -184,124 +196,90 @@ def _zone(name: str | None) -> ZoneInfo | None:
         return None
 
 
-def _visit(
-    flow: Flow,
+def _walk(
+    flow: Flow, journey: Journey, visit: Visit, node: Node, answer: Leave | Stay, event: int | None, why: str | None
+) -> Step:
+    """Follow the answers of elements, from this one on, until one stays or the journey ends."""
+    effects: list[Caused] = []
+    visits: list[Visited] = []
+    for _ in range(LONGEST_WALK):
+        if answer.effects:
+            visit = _applied(flow, node, visit, answer.effects, effects)
+        if isinstance(answer, Stay):
+            _may_stay(flow, node, visit, answer)
+            return Step(_moved(journey, visit, ACTIVE, node.id, answer.until, None, None), visit, effects, visits)
+        exit = answer.by
+        target = node.exits.get(exit)
+        if target is None:
+            raise _broken(node, flow, f"left by {exit!r}, which is none of its exits")
+        now, step = visit.now, visit.step
+        visits.append(Visited(visit.journey, step, node.id, exit, visit.arrived_at, now, event, why))
+        if target == END:
+            return Step(_moved(journey, visit, DONE, None, None, now, None), visit, effects, visits)
+        # Written out, not `_replace`, which takes three times as long; so are the visits and journeys above.
+        visit = Visit(
+            visit.flow, target, visit.journey, step + 1, now, now, visit.contact, visit.entry, visit.values,
+            visit.messages, visit.settings, visit.zone,
+        )  # fmt: skip
+        node = flow.nodes[target]
+        event = why = None
+        answer = _answer(node, flow, node.element.enter, visit)
+    why = f"passed {LONGEST_WALK} elements without waiting"
+    return Step(_moved(journey, visit, FAILED, None, None, visit.now, why), visit, effects, visits)
+
+
+def _moved(
     journey: Journey,
-    element: str,
-    step: int,
-    arrived_at: Instant,
-    contact: Contact,
-    messages: Mapping[str, Message],
-    values: Mapping[str, Any],
-    now: Instant,
-) -> Visit:
-    return Visit(
-        flow.id, element, journey.id, step, now, arrived_at, contact, journey.entry, values, messages,
-        flow.settings, zone_of(contact, flow.settings.time_zone),
+    visit: Visit,
+    state: str,
+    element: str | None,
+    due_at: Instant | None,
+    ended_at: Instant | None,
+    why: str | None,
+) -> Journey:
+    return Journey(
+        journey.id, journey.flow, journey.version, journey.contact, journey.entry_number, journey.entry,
+        journey.entered_at, journey.since, state, element, visit.step, visit.arrived_at, due_at, visit.values,
+        ended_at, why,
     )  # fmt: skip
 
 
-class _Walk:
-    """The mutable middle of a step: used once, then thrown away. Where it has come to is a visit, as its element is
-    shown it."""
-
-    __slots__ = ("_effects", "_flow", "_journey", "_sent_at", "_visit", "_visits")
-
-    def __init__(self, flow: Flow, journey: Journey, visit: Visit) -> None:
-        self._flow = flow
-        self._journey = journey
-        self._visit = visit
-        self._sent_at = 0  # the step it sent its last message at
-        self._effects: list[Caused] = []
-        self._visits: list[Visited] = []
-
-    def arrive(self) -> Step:
-        node = self._flow.nodes[self._visit.element]
-        return self._follow(node, _answer(node, self._flow, node.element.enter, self._visit), event=None, why=None)
-
-    def go_on(self, event: Event | None, why: str | None) -> Step:
-        node = self._flow.nodes[self._visit.element]
-        if event is None:
-            answer = _answer(node, self._flow, node.element.time_up, self._visit)
-        else:
-            answer = _answer(node, self._flow, node.element.resume, self._visit, event)
-        return self._follow(node, answer, (event.id or None) if event else None, why)
-
-    def _follow(self, node: Node, answer: Leave | Stay, event: int | None, why: str | None) -> Step:
-        for _ in range(LONGEST_WALK):
-            if answer.effects:
-                self._apply(node, answer.effects)
-            if isinstance(answer, Stay):
-                return self._stay(node, answer)
-            target = node.exits.get(answer.by)
-            if target is None:
-                raise _broken(node, self._flow, f"left by {answer.by!r}, which is none of its exits")
-            left = self._visit
-            self._visits.append(
-                Visited(left.journey, left.step, left.element, answer.by, left.arrived_at, left.now, event, why)
-            )
-            if target == END:
-                return self._end(DONE, None)
-            node = self._flow.nodes[target]
-            self._visit = _visit(self._flow, self._journey, target, left.step + 1, left.now, left.contact,
-                                 left.messages, left.values, left.now)  # fmt: skip
-            event = why = None
-            answer = _answer(node, self._flow, node.element.enter, self._visit)
-        return self._end(FAILED, f"passed {LONGEST_WALK} elements without waiting")
-
-    def _apply(self, node: Node, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            wrong = _wrong_with(effect)
-            if wrong is not None:
-                raise _broken(node, self._flow, wrong)
-            match effect:
-                case UpdateContact():
-                    self._visit = self._visit._replace(contact=updated(self._visit.contact, effect))
-                case SetValues(values):
-                    self._visit = self._visit._replace(values={**self._visit.values, **values})
-                    continue
-                case SendMessage():
-                    self._may_send(node)
-            self._effects.append(Caused(self._visit.step, node.id, effect))
-
-    def _may_send(self, node: Node) -> None:
-        """A message is named by its journey and step, and rendered from its element: so one a visit, by a send."""
-        if not isinstance(node.element, Send):
-            raise _broken(node, self._flow, "sent a message, but is no `Send`")
-        step = self._visit.step
-        before = self._visit.messages.get(node.id)
-        if self._sent_at == step or (before is not None and before.step == step):
-            raise _broken(node, self._flow, "sent a second message in one visit; one is the most")
-        self._sent_at = step
-
-    def _stay(self, node: Node, answer: Stay) -> Step:
-        if answer.until is None and not awaited(self._flow, self._visit):
-            raise _broken(node, self._flow, "stays, but neither until a moment nor for an event")
-        if not _is_instant(answer.until):
-            raise _broken(node, self._flow, f"stays until {answer.until!r}, which is no instant")
-        return self._step_to(ACTIVE, node.id, answer.until, None, None)
-
-    def _end(self, state: str, why: str | None) -> Step:
-        return self._step_to(state, None, None, self._visit.now, why)
-
-    def _step_to(
-        self, state: str, element: str | None, due_at: Instant | None, ended_at: Instant | None, why: str | None
-    ) -> Step:
-        begun, now_at = self._journey, self._visit
-        # Written out, not `_replace`, which takes five times as long: every move of every journey comes by here.
-        journey = Journey(
-            begun.id, begun.flow, begun.version, begun.contact, begun.entry_number, begun.entry, begun.entered_at,
-            begun.since, state, element, now_at.step, now_at.arrived_at, due_at, now_at.values, ended_at, why,
-        )  # fmt: skip
-        return Step(journey, now_at.contact, self._effects, self._visits)
+def _applied(flow: Flow, node: Node, visit: Visit, effects: Iterable[Effect], caused: list[Caused]) -> Visit:
+    """The visit with the facts of an answer; all its effects, but values that were set, are added to `caused`."""
+    before = visit.messages.get(node.id)
+    sent = before is not None and before.step == visit.step
+    for effect in effects:
+        wrong = _wrong_with(effect)
+        if wrong is not None:
+            raise _broken(node, flow, wrong)
+        match effect:
+            case UpdateContact():
+                visit = visit._replace(contact=updated(visit.contact, effect))
+            case SetValues(values):
+                visit = visit._replace(values={**visit.values, **values})
+                continue
+            case SendMessage():
+                # A message is named by its journey and step, and rendered from its element: so one a visit, by a send.
+                if not isinstance(node.element, Send):
+                    raise _broken(node, flow, "sent a message, but is no `Send`")
+                if sent:
+                    raise _broken(node, flow, "sent a second message in one visit; one is the most")
+                sent = True
+        caused.append(Caused(visit.step, node.id, effect))
+    return visit
 
 
-def _answer(
-    node: Node, flow: Flow, question: Callable[P, Leave | Stay], *args: P.args, **kwargs: P.kwargs
-) -> Leave | Stay:
+def _may_stay(flow: Flow, node: Node, visit: Visit, answer: Stay) -> None:
+    if answer.until is None and not awaited(flow, visit):
+        raise _broken(node, flow, "stays, but neither until a moment nor for an event")
+    if not _is_instant(answer.until):
+        raise _broken(node, flow, f"stays until {answer.until!r}, which is no instant")
+
+
+def _answer(node: Node, flow: Flow, question: Callable[[*Seen], Leave | Stay], *seen: *Seen) -> Leave | Stay:
     """Ask an element. It may be anybody's code, so whatever it raises becomes an `ElementError` that names it."""
     try:
-        answer: object = question(*args, **kwargs)
+        answer: object = question(*seen)
     except Exception as error:
         raise _raised(node, flow, error) from error
     if not isinstance(answer, (Leave, Stay)):
@@ -309,7 +287,7 @@ def _answer(
     effects: object = answer.effects
     if not isinstance(effects, tuple):
         raise _broken(node, flow, f"caused {effects!r}, which is no tuple of effects")
-    if isinstance(answer, Leave) and not _is_text(answer.by):
+    if isinstance(answer, Leave) and not isinstance(answer.by, str):
         raise _broken(node, flow, f"left by {answer.by!r}, which is none of its exits")
     return answer
 

@@ -20,7 +20,7 @@ A flow that is paused leaves its journeys where they are; stop rules still act o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from tactful.elements.contract import (
     CONTACT_CHANGED,
@@ -168,9 +168,9 @@ class _Turn:
         """Fire what is due, the earliest first."""
         while (id := self._due(until)) is not None:
             running = self._running[id]
-            self._move(running, self._stand(running), None, None)
+            visit = self._move(running, self._stand(running), None, None)
             self._mark(id, self._known)
-            self._settle(id)
+            self._settle(id, visit)
 
     def _due(self, until: Instant) -> int | None:
         """The journey that was due longest ago, the eldest of them; None where none is."""
@@ -190,8 +190,7 @@ class _Turn:
         visit = self._stand(running)
         for each in self._awaits(running, visit):
             if answers(each, event, visit, running.journey.since):
-                self._consume(running, visit, event)
-                self._settle(id)
+                self._settle(id, self._consume(running, visit, event))
                 return
 
     def _outcome(self, said: Outcome) -> None:
@@ -202,18 +201,20 @@ class _Turn:
         if newest is None or newest.step <= said.message.step:
             messages = {**running.messages, said.element: said.message}
             self._running[said.key.journey] = Running(running.journey, running.flow, messages, running.stands)
-        self._settle(said.key.journey, said.why)
+        self._settle(said.key.journey, why=said.why)
 
-    def _settle(self, id: int, why: str | None = None) -> None:
-        """Let a journey move on what is already known: outcomes of its messages, events of the log."""
+    def _settle(self, id: int, visit: Visit | None = None, why: str | None = None) -> None:
+        """Let a journey move on what is already known: outcomes of its messages, events of the log. `visit` is where
+        it stands, for whoever knows."""
         while (running := self._running.get(id)) is not None and self._may_move(running):
-            visit = self._stand(running)
+            if visit is None:
+                visit = self._stand(running)
             awaits = self._awaits(running, visit)
             if not awaits:
                 return
             said = outcome(awaits, running.messages.values(), visit)
             if said is not None:
-                self._move(running, visit, said, why)
+                visit = self._move(running, visit, said, why)
                 why = None
                 continue
             if not asks_log(awaits) or not self._past_counts(running):
@@ -224,7 +225,7 @@ class _Turn:
             event = first_answer(awaits, self._log, self._used, visit, running.journey.since, self._known, due_at)
             if event is None:
                 return
-            self._consume(running, visit, event)
+            visit = self._consume(running, visit, event)
 
     def _stand(self, running: Running) -> Visit:
         return visit_of(running.flow, running.journey, self._contact, running.messages, self._now)
@@ -241,27 +242,29 @@ class _Turn:
             self._take_out(running.journey, FAILED, str(error))
             return ()
 
-    def _consume(self, running: Running, visit: Visit, event: Event) -> None:
-        self._move(running, visit, event, None)
+    def _consume(self, running: Running, visit: Visit, event: Event) -> Visit | None:
+        stands = self._move(running, visit, event, None)
         if event.message is not None and event.id:
             self._used.add(event.id)
             self.delta.used.append(event.id)
         self._mark(running.journey.id, event.id)
+        return stands
 
     # --- moving one journey
 
-    def _move(self, running: Running, visit: Visit, event: Event | None, why: str | None) -> None:
+    def _move(self, running: Running, visit: Visit, event: Event | None, why: str | None) -> Visit | None:
+        """Where it stands then; None where it failed."""
         journey = running.journey
         moves = self._moves[journey.id] = self._moves.get(journey.id, 0) + 1
         if moves > MOST_MOVES:
             self._take_out(journey, FAILED, f"moved {MOST_MOVES} times at once without coming to rest")
-            return
+            return None
         try:
             step = advance(running.flow, journey, visit, event, why)
         except ElementError as error:
             self._take_out(journey, FAILED, str(error))
-            return
-        self._keep(step, running.flow, running.messages)
+            return None
+        return self._keep(step, running.flow)
 
     def _mark(self, id: int, behind: int) -> None:
         """The journey left a wait or pause: own events up to here are behind it."""
@@ -271,29 +274,31 @@ class _Turn:
             self._running[id] = running._replace(journey=journey)
             self.delta.journeys[id] = journey
 
-    def _keep(self, step: Step, flow: Flow, messages: Mapping[str, Message]) -> None:
-        journey = step.journey
+    def _keep(self, step: Step, flow: Flow) -> Visit:
+        journey, visit = step.journey, step.visit
         self.delta.journeys[journey.id] = journey
         self.delta.visits.extend(step.visits)
-        if step.contact is not self._contact:
-            self._contact = self.delta.contact = step.contact
+        if visit.contact is not self._contact:
+            self._contact = self.delta.contact = visit.contact
             self._changed = True
         for caused in step.effects:
             match caused.effect:
                 case SendMessage():
                     self.delta.deeds.append((journey, caused))
                     state = "queued" if sender_of(caused.effect, self._settings(flow)) else "failed"
-                    messages = {**messages, caused.element: Message(caused.step, state, None)}
+                    messages = {**visit.messages, caused.element: Message(caused.step, state, None)}
+                    visit = visit._replace(messages=messages)
                 case AddToDoNotContact() | RemoveFromDoNotContact():
                     self.delta.facts.append((journey, caused))
                 case ReachGoal(name):
                     self.delta.goals.append((journey, name))
         if journey.state == ACTIVE:
-            self._running[journey.id] = Running(journey, flow, messages)
+            self._running[journey.id] = Running(journey, flow, visit.messages)
         else:
             self._running.pop(journey.id, None)
             if journey.state == FAILED:
                 self.delta.withdrawn.append(journey.id)
+        return visit
 
     def _take_out(self, journey: Journey, state: str, why: str) -> None:
         self.delta.journeys[journey.id] = journey._replace(
@@ -383,11 +388,11 @@ class _Turn:
                           self._now, since=entry.id)  # fmt: skip
         self.delta.began.append(journey.id)
         try:
-            self._keep(start(flow, journey, self._contact, self._now), flow, {})
+            visit = self._keep(start(flow, journey, self._contact, self._now), flow)
         except ElementError as error:
             self._take_out(journey, FAILED, str(error))
             return
-        self._settle(journey.id)
+        self._settle(journey.id, visit)
         self._fire(self._now)
 
     def _stopped_at_once(self, flow: Flow, entry: Event) -> str | None:

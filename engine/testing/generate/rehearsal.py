@@ -164,7 +164,7 @@ class _Stand:
 
     def _follow(self, step: Step) -> bool:
         """Take a step over; whether it kept to the plan, and no rule took the journey out."""
-        self.journey, self.contact = step.journey, step.contact
+        self.journey, self.contact = step.journey, step.visit.contact
         for visit in step.visits:
             if self.hops == len(self.plan) or (visit.element, visit.exit) != self.plan[self.hops]:
                 return self.hops == len(self.plan)
