@@ -20,7 +20,7 @@ from tactful.engine.interpreter import ACTIVE
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.opting import contacts_at
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block
-from tactful.engine.rules.situation import TakeOut
+from tactful.engine.rules.situation import Delta, Stimulus, TakeOut
 from tactful.engine.store import reading, rows
 from tactful.engine.store.statements import (
     BLOCK,
@@ -74,7 +74,9 @@ def _erase(engine: Engine, tx: Connection, key: str, now: Instant) -> Erased:
             select(JOURNEY.c.flow).where(JOURNEY.c.contact == contact.number, JOURNEY.c.state == ACTIVE)
         )
     }
-    deltas = engine.host.take_turns(tx, {contact.number: [TakeOut(flow, "erased") for flow in sorted(flows)]}, now)
+    out: list[Stimulus] = [TakeOut(flow, "erased") for flow in sorted(flows)]
+    deltas: dict[int, Delta] = {}
+    engine.host.take_turns(tx, {contact.number: out}, now, told=deltas.__setitem__)
     ended = sum(len(delta.journeys) for delta in deltas.values())
     addresses = dict.fromkeys(to for channel in CHANNELS if (to := destination_of(contact, channel)) is not None)
     shared = tuple(to for to in addresses if set(contacts_at(tx, [to])) - {key})

@@ -8,7 +8,7 @@ all. `now` is always an argument.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -208,7 +208,8 @@ class Host:
                 those = hold_named(tx, keys)
                 known = {contact.key: contact for contact in those.values()}
                 entry: list[Stimulus] = [Enter(flow, Event("by_hand", now, data or NOTHING))]
-                deltas = self.take_turns(tx, dict.fromkeys(those, entry), now, those)
+                deltas: dict[int, Delta] = {}
+                self.take_turns(tx, dict.fromkeys(those, entry), now, those, deltas.__setitem__)
                 answers.update((key, _entered(flow, key, known.get(key), deltas)) for key in keys)
         # The first time a contact is named has the answer.
         return [answers.pop(key) if key in answers else Entered(key, None, "is named twice") for key in contacts]
@@ -219,7 +220,9 @@ class Host:
         for start in range(0, len(contacts), BATCH):
             with self.transaction(shared=True) as tx:
                 those = hold_named(tx, contacts[start : start + BATCH])
-                deltas = self.take_turns(tx, {number: [TakeOut(flow, why)] for number in those}, now, those)
+                out: list[Stimulus] = [TakeOut(flow, why)]
+                deltas: dict[int, Delta] = {}
+                self.take_turns(tx, dict.fromkeys(those, out), now, those, deltas.__setitem__)
                 ended += sum(
                     journey.state == REMOVED for delta in deltas.values() for journey in delta.journeys.values()
                 )
@@ -233,38 +236,47 @@ class Host:
         stimuli: Mapping[int, Sequence[Stimulus]],
         now: Instant,
         known: Mapping[int, Contact] = _NOBODY_READ,
-    ) -> dict[int, Delta]:
+        told: Callable[[int, Delta], None] | None = None,
+    ) -> None:
         """Take the turns of contacts (by number) in an open transaction, which holds them where it is shared, and write
-        what follows. `known` are those who were read in it already, as they still are."""
+        what follows. `known` are those who were read in it already, as they still are. `told` is told of every contact
+        what changed; nobody else keeps it, since a whole batch of it takes more time to look after than most of it took
+        to find out."""
         if not stimuli:
-            return {}
+            return
         writer = Writer(self.flows.number, self._settings, self.transactional, now)
-        next_journey = numbering.counter(tx, JOURNEY.c.id)
-        deltas: dict[int, Delta] = {}
-        ask_log: dict[int, Situation] = {}
-        # One contact after the other, from what was read to what is to be written: it is all still at hand then.
-        for situation in self._situations(tx, stimuli, known):
-            number = situation.contact.number
-            try:
-                delta = deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-            except LogNeeded:
-                ask_log[number] = situation
-                continue
-            writer.add(situation.contact, delta)
-        for number, log in _logs(tx, {number: each.running for number, each in ask_log.items()}).items():
-            situation = ask_log[number]._replace(log=log)
-            deltas[number] = turn(situation, stimuli[number], self.flows.live, next_journey, now)
-            writer.add(situation.contact, deltas[number])
-        writer.write(tx, self.store.statements)
         tally = tally_of(tx)
-        tally.turns += len(deltas)
+        # One contact after the other, from what was read to what is to be written: it is all still at hand then.
+        for contact, delta in self._turns(tx, stimuli, now, known):
+            writer.add(contact, delta)
+            tally.turns += 1
+            if told is not None:
+                told(contact.number, delta)
+        writer.write(tx, self.store.statements)
         tally.visits += writer.visits
         changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
         look_again(tx, [change.entry.destination for change in changed])
-        return deltas
 
     def _settings(self, flow: str) -> Settings:
         return self.flows.live.by_id[flow].flow.settings
+
+    def _turns(
+        self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], now: Instant, known: Mapping[int, Contact]
+    ) -> Iterator[tuple[Contact, Delta]]:
+        next_journey = numbering.counter(tx, JOURNEY.c.id)
+        live = self.flows.live
+        ask_log: dict[int, Situation] = {}
+        for situation in self._situations(tx, stimuli, known):
+            contact = situation.contact
+            try:
+                delta = turn(situation, stimuli[contact.number], live, next_journey, now)
+            except LogNeeded:
+                ask_log[contact.number] = situation
+                continue
+            yield contact, delta
+        for number, log in _logs(tx, {number: each.running for number, each in ask_log.items()}).items():
+            situation = ask_log[number]._replace(log=log)
+            yield situation.contact, turn(situation, stimuli[number], live, next_journey, now)
 
     def _situations(
         self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], known: Mapping[int, Contact]

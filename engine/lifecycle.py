@@ -43,7 +43,7 @@ from tactful.engine.flowbook import FINISHING, FLOW, FLOW_VERSION, LIVE, NOTING,
 from tactful.engine.host import BATCH, Host, UnknownFlow
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.outbox import HELD, QUEUED, STANDING
-from tactful.engine.rules.situation import ContactChanged, Enter, LookAgain, Stimulus, TakeOut
+from tactful.engine.rules.situation import ContactChanged, Delta, Enter, LookAgain, Stimulus, TakeOut
 from tactful.engine.store import numbering, rows
 from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, Query, one_of, table
 from tactful.engine.store.tables import EnrolmentRow, SwitchRow
@@ -273,7 +273,8 @@ class Lifecycle:
             enter: list[Stimulus] = [Enter(flow, rows.read_entry(row.entry))]
             crowd = those_who(page, audience, settings.time_zone, now)
             those = {each.number: each for each in crowd}
-            deltas = self._host.take_turns(tx, dict.fromkeys(those, enter), now, those)
+            deltas: dict[int, Delta] = {}
+            self._host.take_turns(tx, dict.fromkeys(those, enter), now, those, deltas.__setitem__)
             entered = row.entered + sum(bool(delta.began) for delta in deltas.values())
             behind = page[-1].number if page else row.behind
             total = numbering.newest(tx, CONTACT.c.id)
