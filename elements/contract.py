@@ -336,12 +336,17 @@ class Send(Element):
         return self._sending
 
     def resume(self, visit: Visit, event: Event) -> Leave | Stay:
-        return Leave(by=event.name)
+        return _leave(event.name)
 
     @cached_property
     def _sending(self) -> Stay:
         assert self.sends is not None, f"{type(self).__name__} does not name its channel"
         return Stay(effects=(SendMessage(self.sends, self.sender, self.purpose, self.valid_for),))
+
+
+@lru_cache(maxsize=64)
+def _leave(by: str) -> Leave:
+    return Leave(by)
 
 
 @lru_cache(maxsize=1024)

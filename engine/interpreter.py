@@ -129,7 +129,7 @@ class Step(NamedTuple):
 def start(flow: Flow, journey: Journey, contact: Contact, now: Instant) -> Step:
     """A new journey (`step` 0, at no element) arrives at the flow's first element."""
     visit = Visit(
-        flow.id, flow.start, journey.id, 1, now, now, contact, journey.entry, journey.values, NOTHING,
+        flow.id, flow.start, journey.id, 1, now, now, contact, journey.entry, journey.values, {},
         flow.settings, zone_of(contact, flow.settings.time_zone),
     )  # fmt: skip
     node = flow.nodes[flow.start]
@@ -319,7 +319,8 @@ def _can_be_kept(effect: object) -> bool | None:
                 (effect.channel in CHANNELS or effect.channel == "all")
                 and effect.level in ("any_sender", "this_sender")
                 and effect.covers in ("marketing", "everything")
-                and all(text is None or _is_text(text) for text in (effect.sender, effect.reason))
+                and (effect.sender is None or _is_text(effect.sender))
+                and (effect.reason is None or _is_text(effect.reason))
             )
         case UpdateContact(set, add_tags, remove_tags):
             return _is_json({**set}) and all(_is_text(tag) for tag in (*add_tags, *remove_tags))

@@ -8,7 +8,7 @@ the journey's `since` moves past it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from tactful.elements.contract import CONTACT_CHANGED, Await, Event, Instant, Message, Visit
 
@@ -25,9 +25,15 @@ STATE_OUTCOME: Mapping[str, str] = {
 """Message state to the outcome it means for the journey. Other states are not an outcome yet."""
 
 
+_NOT_IN_LOG = OUTCOMES | {CONTACT_CHANGED}
+
+
 def asks_log(awaits: Iterable[Await]) -> bool:
     """Whether events learnt before could answer. Outcomes and changes of the contact are not in the log."""
-    return any(each.event not in OUTCOMES and each.event != CONTACT_CHANGED for each in awaits)
+    for each in awaits:  # noqa: SIM110 -- a generator is dear to make for so little
+        if each.event not in _NOT_IN_LOG:
+            return True
+    return False
 
 
 def answers(each: Await, event: Event, visit: Visit, since: int) -> bool:
@@ -48,7 +54,7 @@ def answers(each: Await, event: Event, visit: Visit, since: int) -> bool:
 def first_answer(
     awaits: Sequence[Await],
     log: Iterable[Event],
-    used: frozenset[int] | set[int],
+    used: Container[int],
     visit: Visit,
     since: int,
     known: int,

@@ -154,7 +154,7 @@ class Delta:
     facts: list[tuple[Journey, Caused]] = field(default_factory=list)
     goals: list[tuple[Journey, str]] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
-    used: list[int] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
     contact: Contact | None = None
     joined: set[str] = field(default_factory=set)
     parted: set[str] = field(default_factory=set)

@@ -88,8 +88,11 @@ def turn(
     `next_journey` gives ids for new journeys. Raises `LogNeeded` (see there), and `ElementError`
     where an element broke its contract; nothing is changed then.
     """
-    events = [stimulus.event.id for stimulus in stimuli if isinstance(stimulus, Happened)]
-    known = min(events) - 1 if events else situation.log_end
+    known = situation.log_end
+    for stimulus in stimuli:
+        if isinstance(stimulus, Happened):
+            known = stimulus.event.id - 1
+            break
     taken = _Turn(situation, live, next_journey, known, now)
     for stimulus in stimuli:
         taken.take(stimulus)
@@ -98,6 +101,11 @@ def turn(
 
 class _Turn:
     """The mutable middle of a turn: used once, then thrown away."""
+
+    __slots__ = (
+        "_changed", "_contact", "_entered_by_segment", "_entries", "_known", "_late_counts", "_live", "_log",
+        "_members", "_moves", "_next_journey", "_now", "_running", "delta",
+    )  # fmt: skip
 
     def __init__(
         self, situation: Situation, live: LiveFlows, next_journey: Callable[[], int], known: int, now: Instant
@@ -108,12 +116,11 @@ class _Turn:
         self._now = now
         self._contact = situation.contact
         self._running = {each.journey.id: each for each in situation.running}
-        self._entries = dict(situation.entries)
-        self._members = set(situation.members)
+        self._entries = situation.entries
+        self._members = situation.members
         self._log = situation.log
         self._known = known  # the newest event that counts yet
         self._late_counts = False
-        self._used: set[int] = set()
         self._moves: dict[int, int] = {}
         self._changed = False
         self._entered_by_segment: set[str] = set()
@@ -185,7 +192,7 @@ class _Turn:
 
     def _offer(self, id: int, event: Event) -> None:
         running = self._running.get(id)
-        if running is None or not self._may_move(running) or event.id in self._used:
+        if running is None or not self._may_move(running) or event.id in self.delta.used:
             return
         visit = self._stand(running)
         for each in self._awaits(running, visit):
@@ -222,7 +229,8 @@ class _Turn:
             if self._log is None:
                 raise LogNeeded
             due_at = None if self._late_counts else running.journey.due_at
-            event = first_answer(awaits, self._log, self._used, visit, running.journey.since, self._known, due_at)
+            used, since = self.delta.used, running.journey.since
+            event = first_answer(awaits, self._log, used, visit, since, self._known, due_at)
             if event is None:
                 return
             visit = self._consume(running, visit, event)
@@ -245,15 +253,14 @@ class _Turn:
     def _consume(self, running: Running, visit: Visit, event: Event) -> Visit | None:
         stands = self._move(running, visit, event, None)
         if event.message is not None and event.id:
-            self._used.add(event.id)
-            self.delta.used.append(event.id)
+            self.delta.used.add(event.id)
         self._mark(running.journey.id, event.id)
         return stands
 
     # --- moving one journey
 
     def _move(self, running: Running, visit: Visit, event: Event | None, why: str | None) -> Visit | None:
-        """Where it stands then; None where it failed."""
+        """Where it stands then, if that is known."""
         journey = running.journey
         moves = self._moves[journey.id] = self._moves.get(journey.id, 0) + 1
         if moves > MOST_MOVES:
@@ -274,8 +281,10 @@ class _Turn:
             self._running[id] = running._replace(journey=journey)
             self.delta.journeys[id] = journey
 
-    def _keep(self, step: Step, flow: Flow) -> Visit:
+    def _keep(self, step: Step, flow: Flow) -> Visit | None:
+        """Where the journey stands then, if that is known."""
         journey, visit = step.journey, step.visit
+        messages = visit.messages
         self.delta.journeys[journey.id] = journey
         self.delta.visits.extend(step.visits)
         if visit.contact is not self._contact:
@@ -286,19 +295,18 @@ class _Turn:
                 case SendMessage():
                     self.delta.deeds.append((journey, caused))
                     state = "queued" if sender_of(caused.effect, self._settings(flow)) else "failed"
-                    messages = {**visit.messages, caused.element: Message(caused.step, state, None)}
-                    visit = visit._replace(messages=messages)
+                    messages = {**messages, caused.element: Message(caused.step, state, None)}
                 case AddToDoNotContact() | RemoveFromDoNotContact():
                     self.delta.facts.append((journey, caused))
                 case ReachGoal(name):
                     self.delta.goals.append((journey, name))
         if journey.state == ACTIVE:
-            self._running[journey.id] = Running(journey, flow, visit.messages)
+            self._running[journey.id] = Running(journey, flow, messages)
         else:
             self._running.pop(journey.id, None)
             if journey.state == FAILED:
                 self.delta.withdrawn.append(journey.id)
-        return visit
+        return visit if messages is visit.messages else None
 
     def _take_out(self, journey: Journey, state: str, why: str) -> None:
         self.delta.journeys[journey.id] = journey._replace(
@@ -359,14 +367,14 @@ class _Turn:
         flow, began = live.flow.id, Event("segment", self._now)
         holds = self._holds(live.flow.entry.holds, began, live.flow)
         if holds and flow not in self._members:
-            self._members.add(flow)
+            self._members |= {flow}
             self.delta.joined.add(flow)
             self.delta.parted.discard(flow)
             if flow not in self._entered_by_segment:  # once a turn, or two flows could chase each other
                 self._entered_by_segment.add(flow)
                 self._enter(live, began)
         elif not holds and flow in self._members:
-            self._members.discard(flow)
+            self._members -= {flow}
             self.delta.parted.add(flow)
             self.delta.joined.discard(flow)
 
@@ -383,7 +391,7 @@ class _Turn:
         if not entry.id:  # its place in the log: what was learnt before it is none of the journey's business
             entry = entry._replace(id=self._known)
         count = (entries.count if entries else 0) + 1
-        self._entries[flow.id] = Entries(count, self._now)
+        self._entries = {**self._entries, flow.id: Entries(count, self._now)}
         journey = Journey(self._next_journey(), flow.id, live.version, self._contact.number, count, entry,
                           self._now, since=entry.id)  # fmt: skip
         self.delta.began.append(journey.id)
