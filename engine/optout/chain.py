@@ -7,8 +7,11 @@ compared with what its history comes to for that.
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
+
+from tactful.engine.json_text import json_writer
+
+_written = json_writer(only_ascii=True, compact=False, in_order=False)
 
 
 def chained(
@@ -28,5 +31,5 @@ def chained(
 
     What this returns is stored for years: it must stay as it is.
     """
-    written = json.dumps([before, destination, channel, sender, covers, act, source, reason, at, evidence])
+    written = _written([before, destination, channel, sender, covers, act, source, reason, at, evidence])
     return sha256(written.encode("ascii")).hexdigest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tactful.elements.contract import NOTHING, Contact, Event, MessageKey
 from tactful.engine.interpreter import Journey
+from tactful.engine.json_text import json_writer
 
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_dump = json_writer(only_ascii=False, compact=True, in_order=True)
 _parse = json.JSONDecoder().raw_decode  # without the look for white space around, which we did not write
 
 
@@ -25,8 +26,8 @@ def entry_text(entry: Event) -> str:
 
 def read_entry(text: str) -> Event:
     """The other way."""
-    (name, at, id, *data), _ = _parse(text)
-    return Event(name, at, data[0] if data else NOTHING, id=id)
+    entry: Sequence[Any] = _parse(text)[0]
+    return Event(entry[0], entry[1], entry[3] if len(entry) > 3 else NOTHING, None, entry[2])
 
 
 def values_text(values: Mapping[str, Any]) -> str | None:
