@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -22,8 +23,9 @@ AT_ONCE = 10_000
 
 
 class Bulk:
-    """One statement, run for many rows, in their order. `columns` names a row's values: an insert's columns, and what
-    is bound in an update or a delete, which finds its rows by equality with some of them.
+    """One statement, run for many rows, in their order, by the driver itself, whose errors are raised as they are.
+    `columns` names a row's values: an insert's columns, and what is bound in an update or a delete, which finds its
+    rows by equality with some of them.
 
     Values are integers, texts or None. Texts with NUL in them are an error of the database's, where it has no such
     texts."""
@@ -59,14 +61,20 @@ def _one_by_one(
     in_order = None if wanted == columns else itemgetter(*(columns.index(name) for name in wanted))
     bare: dict[tuple[int, ...], _Bare] = {}
 
+    def run(connection: Connection, sql: str, values: Sequence[Row]) -> int:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.executemany(sql, values)
+            changed: int = cursor.rowcount
+            return changed
+
     def send(connection: Connection, rows: Sequence[Row]) -> int:
         values = list(rows) if in_order is None else [in_order(row) for row in rows]
         without = tuple(place for place, value in enumerate(values[0]) if value is None)
         if 1 < len(without) < len(columns) - 1:  # for one it takes as long to look as is won
             found = bare.get(without) or bare.setdefault(without, _Bare.of(sql, without))
             if set(map(found.empty, values)) == found.nothing:
-                return connection.exec_driver_sql(found.sql, list(map(found.kept, values))).rowcount
-        return connection.exec_driver_sql(sql, values).rowcount
+                return run(connection, found.sql, list(map(found.kept, values)))
+        return run(connection, sql, values)
 
     return send
 
@@ -107,7 +115,9 @@ def _as_arrays(
         changed = 0
         for some in _rounds(rows, apart):
             arrays = [array(values) for array, values in zip(encode, zip(*some, strict=True), strict=True)]
-            changed += connection.exec_driver_sql(sql, tuple(arrays)).rowcount
+            with closing(connection.connection.cursor()) as cursor:
+                cursor.execute(sql, arrays)
+                changed += cursor.rowcount
         return changed
 
     return send

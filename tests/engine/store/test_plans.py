@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
+from tests.engine.store.conftest import Noted
 
 from tactful.engine import outbox
 from tactful.engine.optout import do_not_contact
@@ -48,22 +49,16 @@ def _fill(tx: Connection, write: Statements, numbers: Sequence[int]) -> None:
     )
 
 
-def plan_of(store: Store, what: Any, *arguments: Any) -> str:
+def plan_of(store: Store, noted: Noted, what: Any, *arguments: Any) -> str:
     """How what it sends would be carried out."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(connection: object, cursor: object, sql: str, values: Any, context: object, many: bool) -> None:
-        sent.append((sql, values))
-
     with store.write() as tx, tx.begin_nested() as savepoint:
-        event.listen(store.engine, "before_cursor_execute", note)
-        what(tx, *arguments)
-        event.remove(store.engine, "before_cursor_execute", note)
+        with noted() as sent:
+            what(tx, *arguments)
         savepoint.rollback()
     (sql, values), *others = sent
     assert not others
     with store.read() as tx:
-        return "\n".join(row[0] for row in tx.exec_driver_sql("EXPLAIN " + sql, values))
+        return "\n".join(row[0] for row in tx.exec_driver_sql("EXPLAIN " + sql, tuple(values)))
 
 
 def reads_no_whole_table(plan: str) -> bool:
@@ -82,8 +77,8 @@ def reads_no_whole_table(plan: str) -> bool:
     ("drop_blocks", lambda n: (f"c{n}@x.example", "email", "", "all")),
     ("part", lambda n: (n, 1)),
 ])  # fmt: skip
-def test_a_batch_of_a_thousand_finds_its_rows_by_an_index(large: Store, name: str, row: Any) -> None:
-    plan = plan_of(large, getattr(large.statements, name).run, [row(n) for n in BATCH])
+def test_a_batch_of_a_thousand_finds_its_rows_by_an_index(large: Store, noted: Noted, name: str, row: Any) -> None:
+    plan = plan_of(large, noted, getattr(large.statements, name).run, [row(n) for n in BATCH])
     assert reads_no_whole_table(plan), plan
 
 
@@ -111,6 +106,8 @@ NUMBERS, ADDRESSES = as_list(BATCH), as_list(f"c{n}@x.example" for n in BATCH)
     (do_not_contact._blocks, (ADDRESSES,)),
     (do_not_contact._heads, (ADDRESSES,)),
 ])  # fmt: skip
-def test_what_a_batch_of_a_thousand_reads_is_found_by_an_index(large: Store, query: Query, values: Any) -> None:
-    plan = plan_of(large, query.rows, *values)
+def test_what_a_batch_of_a_thousand_reads_is_found_by_an_index(
+    large: Store, noted: Noted, query: Query, values: Any
+) -> None:
+    plan = plan_of(large, noted, query.rows, *values)
     assert reads_no_whole_table(plan), plan
