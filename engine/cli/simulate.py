@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tactful.elements.contract import Element, Instant
-    from tactful.engine.contacts_file import ContactFields
     from tactful.engine.project import Project as OpenedProject
     from tactful.engine.simulation.behaviour import Rates
+    from tactful.engine.simulation.crowd import Person
     from tactful.engine.simulation.learning import Learnt
     from tactful.engine.simulation.report import Counted, ElementReport, Figure, Report
     from tactful.engine.simulation.run import Trial
@@ -63,14 +63,11 @@ def simulate(
     """Send a crowd through a flow in virtual time.
 
     It is tried before anybody gets a message. People open, click, answer, buy and opt out as the rates file says, or as
-    the project's own history does (--learn). Quiet hours, limits, `again`, the Do Not Contact list and keyword rules
-    hold as in the engine. Nothing is sent, no database is touched, and the same seed gives the same numbers.
+    the project's own history does (--learn). Quiet hours, limits, `again`, the Do Not Contact list, keyword rules,
+    consents and the rules of countries hold as in the engine. Nothing is sent, no database is touched, and the same
+    seed gives the same numbers.
 
     What no file says is guessed so that every path is taken, and said so. Texts are not rendered.
-
-    Example:
-      tactful simulate win-back --contacts 100000 --rates win-back.rates.yaml
-      tactful simulate win-back --against win-back-new.yaml --seeds 10 --html report.html
 
     With --json: {"reports": [{"flow", "version", "contacts", "begins", "days", "seeds", "totals": {"entered",
     "refused", "finished", "stopped", "failed", "under_way", "messages", "held", "opted_out", "cost", "visits"},
@@ -131,7 +128,7 @@ def _begins(flow: Flow, begin: str) -> Instant:
 
 
 def _rates(
-    given: _Given, file: Path | None, learn: bool, people: list[ContactFields], begin: str
+    given: _Given, file: Path | None, learn: bool, people: list[Person], begin: str
 ) -> tuple[Rates, tuple[str, ...]]:
     """What people do, and what of it was guessed. What is learnt fills the crowd as well, where it has nobody in it."""
     from tactful.engine.cli import problems
@@ -153,9 +150,12 @@ def _rates(
         learnt = _learnt(given)
         rates = learnt.rates
         people += [] if people else learnt.people
+    asked = frozenset() if given.project is None else given.project.require_consent
+    consents = asked if any(each.agreed is None for each in people) or not people else frozenset[str]()
     guesses: dict[str, None] = {}
     for flow in given.flows:
-        rates, more = complete(rates, flow, _begins(flow, begin), with_people=bool(people))
+        begins = _begins(flow, begin)
+        rates, more = complete(rates, flow, begins, with_people=bool(people), consents=consents)
         guesses |= dict.fromkeys(more)
     if file is None and not learn:
         guesses["what people do with messages: round numbers"] = None
@@ -175,13 +175,14 @@ def _learnt(given: _Given) -> Learnt:
     return learnt
 
 
-def _people(file: Path | None, project: OpenedProject | None) -> list[ContactFields]:
+def _people(file: Path | None, project: OpenedProject | None) -> list[Person]:
     if file is None:
         return []
     from tactful.engine.cli.rows_in import kind_of_file
     from tactful.engine.cli.screen import count, warn
     from tactful.engine.cli.trouble import wrong_use
     from tactful.engine.contacts_file import Row, read_contacts
+    from tactful.engine.simulation.crowd import Person
 
     kind = kind_of_file(file)
     schema, region = (None, None) if project is None else (project.contact, project.region)
@@ -189,7 +190,7 @@ def _people(file: Path | None, project: OpenedProject | None) -> list[ContactFie
     with file.open("rb") as source:
         for row in read_contacts(source, kind, schema, region):
             if isinstance(row, Row):
-                found.append(row.contact)
+                found.append(Person(row.contact))
             else:
                 bad += 1
     if bad:
@@ -200,7 +201,7 @@ def _people(file: Path | None, project: OpenedProject | None) -> list[ContactFie
 
 
 def _run(
-    flow: Flow, project: OpenedProject | None, rates: Rates, people: Sequence[ContactFields], contacts: int, days: int,
+    flow: Flow, project: OpenedProject | None, rates: Rates, people: Sequence[Person], contacts: int, days: int,
     begins: Instant, seeds: Sequence[int], jobs: int | None,
 ) -> Report:  # fmt: skip
     from tactful.engine.cli.screen import progress

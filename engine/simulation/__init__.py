@@ -6,8 +6,9 @@
     conduct.py      what each of them does, drawn as well
       │
     life.py         one contact's life beside a flow, from their coming to the end: the meaning of `rules/turn.py`, with
-      │               their journeys (passage.py) and their mail (mailbox.py), on a flow made ready for it once
-      │               (machine.py, spot.py, answering.py), because a crowd takes millions of steps
+      │               their journeys (passage.py), how these move (walking.py) and what they cause (causing.py), and
+      │               their mail (mailbox.py), on a flow made ready for it once (machine.py, spot.py, answering.py),
+      │               because a crowd takes millions of steps
     run.py          all of them, over all processors and seeds
       │
     outcome.py      what is counted, and added up;  report.py: in figures;  page.py, plots.py: as a page

@@ -25,7 +25,7 @@ from tactful.engine.simulation.outcome import Tally
 from tactful.engine.simulation.passage import DO, ENTER, Passage, Waiting
 from tactful.engine.simulation.spot import DAY
 from tactful.engine.store import reading
-from tactful.engine.store.statements import BLOCK_ACT, EVENT, JOURNEY, MESSAGE, one_of
+from tactful.engine.store.statements import BLOCK_ACT, CONSENT, EVENT, JOURNEY, MESSAGE, one_of
 from tactful.flows.model import ByEvent, Flow
 
 PAGE = 500
@@ -37,6 +37,7 @@ ASSUMED = (
     "of a message that never was, nothing is known: nobody opens or answers it",
     "own events and opt-outs by hand, link or keyword happen when they did",
     "messages of other flows count for limits as they were sent; journeys begun before are left out",
+    "a consent counts from when it was given",
 )
 """What a backtest takes for granted, in words."""
 
@@ -102,7 +103,7 @@ def backtest(
 ) -> Backtest:
     """Let these contacts live their recorded lives once more, with this version of the flow. `done` is told how many
     have."""
-    machine = Machine(flow, since, until, project.limits, project.transactional, project.opt_out.links, enters=False)
+    machine = Machine(flow, since, until, project.policy, project.transactional, project.opt_out.links, enters=False)
     outcome = Backtest(flow.id, since, until)
     number = _number(tx, flow)
     for first in range(0, len(contacts), PAGE):
@@ -142,6 +143,7 @@ class _Record:
     events: list[tuple[int, Instant, str, Mapping[str, Any]]] = field(default_factory=list)
     elsewhere: list[Instant] = field(default_factory=list)
     acts: list[tuple[Instant, str, Entry, str]] = field(default_factory=list)
+    consents: list[tuple[Instant, str]] = field(default_factory=list)
     blocked: Counter[str] = field(default_factory=Counter)
 
 
@@ -153,7 +155,9 @@ def _records(
     _read_messages(tx, number, records, since)
     entry = flow.entry.event if isinstance(flow.entry, ByEvent) else None
     _read_events(tx, records, since, until, entry)
-    _read_acts(tx, flow, records, since)
+    whose = _destinations(records)
+    _read_acts(tx, flow, whose, since)
+    _read_consents(tx, whose)
     yield from records.values()
 
 
@@ -208,13 +212,25 @@ def _read_events(
             message.events.append((id, name, at - sent_at, carried))
 
 
-def _read_acts(tx: Connection, flow: Flow, records: Mapping[int, _Record], since: Instant) -> None:
-    """Who was put on the Do Not Contact list and taken off it: all acts but this flow's, which are to be seen."""
+def _destinations(records: Mapping[int, _Record]) -> Mapping[str, Sequence[_Record]]:
     whose: dict[str, list[_Record]] = defaultdict(list)
     for record in records.values():
         for to in {destination_of(record.contact, channel) for channel in CHANNELS} - {None}:
             assert to is not None
             whose[to].append(record)
+    return whose
+
+
+def _read_consents(tx: Connection, whose: Mapping[str, Sequence[_Record]]) -> None:
+    columns = CONSENT.c.destination, CONSENT.c.channel, CONSENT.c.at
+    rows: Iterable[Any] = tx.execute(select(*columns).where(one_of(CONSENT.c.destination, whose)))
+    for destination, channel, at in rows:
+        for record in whose[destination]:
+            record.consents.append((at, channel))
+
+
+def _read_acts(tx: Connection, flow: Flow, whose: Mapping[str, Sequence[_Record]], since: Instant) -> None:
+    """Who was put on the Do Not Contact list and taken off it: all acts but this flow's, which are to be seen."""
     mine = f"flow {flow.id}, element "
     names = ("destination", "channel", "sender", "covers", "act", "source", "at", "evidence")
     rows: Iterable[Any] = tx.execute(
@@ -278,6 +294,11 @@ def _live_again(machine: Machine, record: _Record, outcome: Backtest) -> None:
             _act(life, (act, entry, source))
         else:
             life.plan(at, (DO, _act, (act, entry, source)), 0)
+    for at, channel in record.consents:
+        if at < machine.begins:
+            life.mail.agree(channel)
+        else:
+            life.plan(at, (DO, _agrees, channel), 0)
     for at in record.elsewhere:
         if at < machine.begins:
             life.mail.had_marketing(at)
@@ -310,6 +331,10 @@ def _act(life: Life, about: tuple[str, Entry, str]) -> None:
     else:
         life.mail.unblock(*entry)
     life.mail.hurry()
+
+
+def _agrees(life: Life, channel: str) -> None:
+    life.mail.agree(channel)
 
 
 def _had(life: Life, at: Instant) -> None:

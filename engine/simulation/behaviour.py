@@ -173,6 +173,9 @@ class People(_Options):
     time_zone: OneDrawn = Field(None, description="Their time zone: a name, or names with weights.")
     attributes: Mapping[str, OneDrawn] = Field(default_factory=dict, description="Their attributes.")
     tags: Mapping[str, Share] = Field(default_factory=dict, description="How many have each tag.")
+    consent: Mapping[str, Share] = Field(
+        default_factory=dict, description="How many have agreed to be written to, channel by channel."
+    )
 
 
 class Coming(_Options):

@@ -227,6 +227,7 @@ class Drawing:
             life.block(to, *entry, "everything", f"keyword {decision.keyword}")
         elif decision.decision == "unblock":
             life.mail.unblock(to, *entry, "everything")
+            life.mail.agree(channel)  # whoever asks to be written to again has
         elif decision.decision == "review":
             until = life.now + REVIEW_HOURS * HOUR
             life.mail.review(to, until)

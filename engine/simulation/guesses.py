@@ -37,9 +37,12 @@ class Guessed(NamedTuple):
     guesses: tuple[str, ...]
 
 
-def complete(rates: Rates, flow: Flow, begins: Instant, *, with_people: bool) -> Guessed:
-    """Fill in attributes, tags, data of events and events of the flow that the rates do not speak of. Attributes and
-    tags are left alone where the crowd is one of a file (`with_people`)."""
+def complete(
+    rates: Rates, flow: Flow, begins: Instant, *, with_people: bool, consents: frozenset[str] = frozenset()
+) -> Guessed:
+    """Fill in attributes, tags, consents, data of events and events of the flow that the rates do not speak of.
+    Attributes and tags are left alone where the crowd is one of a file (`with_people`); `consents` are the channels on
+    which the project asks for one, where nobody knows who agreed."""
     wanted = _Wanted(flow, wall_of(begins, zone_of_flow(flow)).date())
     guesses: list[str] = []
     people = rates.contacts
@@ -51,6 +54,10 @@ def complete(rates: Rates, flow: Flow, begins: Instant, *, with_people: bool) ->
         people = people.model_copy(
             update={"attributes": {**people.attributes, **attributes}, "tags": {**people.tags, **tags}}
         )
+    sends = {node.element.sends for node in flow.nodes.values()}
+    agree = dict.fromkeys((each for each in sorted(consents) if each in sends and each not in people.consent), 0.5)
+    guesses += [f"consent to {channel}: one in two" for channel in agree]
+    people = people.model_copy(update={"consent": {**people.consent, **agree}})
     coming = rates.entry
     data = {name: Drawn(values) for name, values in wanted.entry.items() if name not in coming.data}
     guesses += [f"entry.{name}: {_said(drawn.written)}" for name, drawn in data.items()]

@@ -11,13 +11,17 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from tactful.elements.options.channel import MESSAGE_EVENTS
+from tactful.elements.options.channel import CHANNELS, MESSAGE_EVENTS
 from tactful.elements.options.duration import Duration
+from tactful.engine.addresses import destination_of
+from tactful.engine.consent import agreed
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.flowbook import FLOW
 from tactful.engine.simulation.behaviour import Answers, Coming, Doing, Drawn, OwnDoing, Rates, Replying
+from tactful.engine.simulation.crowd import Person
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.spot import DAY
+from tactful.engine.store import reading
 from tactful.engine.store.statements import CONTACT, EVENT, JOURNEY, MESSAGE
 from tactful.flows.model import ByEvent, Flow
 
@@ -36,10 +40,11 @@ SOON = 30 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """The rates, and a sample of the contacts under other names: their attributes, tags and zones belong together."""
+    """The rates, and a sample of the contacts under other names: their attributes, tags, zones and consents belong
+    together."""
 
     rates: Rates
-    people: Sequence[ContactFields]
+    people: Sequence[Person]
     messages: int
 
 
@@ -188,26 +193,25 @@ def _drawn(values: Mapping[str, list[Any]]) -> dict[str, Drawn]:
     return {name: Drawn(found) for name, found in values.items()}
 
 
-def _people(tx: Connection) -> list[ContactFields]:
+def _people(tx: Connection) -> list[Person]:
     """A sample of the contacts, spread over all of them. Names and addresses are others: nobody needs them."""
     newest = int(tx.scalar(select(func.max(CONTACT.c.id))) or 0)
     every = max(1, newest // SAMPLE)
-    rows = tx.execute(
-        select(
-            CONTACT.c.id, CONTACT.c.email, CONTACT.c.phone, CONTACT.c.time_zone, CONTACT.c.attributes, CONTACT.c.tags
-        )
-        .where(CONTACT.c.id % every == 0)
-        .order_by(CONTACT.c.id)
-        .limit(2 * SAMPLE)
-    )
+    sampled = select(CONTACT.c.id).where(CONTACT.c.id % every == 0).order_by(CONTACT.c.id).limit(2 * SAMPLE)
+    contacts = sorted(reading.contacts(tx, list(tx.scalars(sampled))).values(), key=lambda each: each.number)
+    places = {each.number: {channel: destination_of(each, channel) for channel in CHANNELS} for each in contacts}
+    consents = agreed(tx, {to for place in places.values() for to in place.values() if to is not None})
     return [
-        ContactFields(
-            f"contact-{number}",
-            None if email is None else f"contact-{number}@example.com",
-            None if phone is None else f"+999{number % 10**9:09}",
-            zone,
-            json.loads(attributes),
-            frozenset(json.loads(tags)),
+        Person(
+            ContactFields(
+                f"contact-{each.number}",
+                None if each.email is None else f"contact-{each.number}@example.com",
+                None if each.phone is None else f"+999{each.number % 10**9:09}",
+                each.time_zone,
+                dict(each.attributes),
+                each.tags,
+            ),
+            frozenset(channel for channel, to in places[each.number].items() if (to, channel) in consents),
         )
-        for number, email, phone, zone, attributes, tags in rows
+        for each in contacts
     ]

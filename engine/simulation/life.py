@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 
 class Life:
-    """A contact, all that is known of them, and what is still to come.
+    """A contact, all that is known of them, and what is still to come. `agreed` are the channels on which a consent of
+    theirs is on record.
 
     `running` are their journeys that are under way; `log` the events that may still end a wait, `known` the number of
     the newest event, `used` that of the message's event that ended a wait last. `entries` counts how often they came
@@ -45,7 +46,7 @@ class Life:
 
     def __init__(
         self, machine: Machine, conduct: Conduct, tally: Tally, contact: Contact, until: Instant,
-        trace: Trace | None = None,
+        trace: Trace | None = None, agreed: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.machine = machine
         self._conduct = conduct
@@ -53,7 +54,7 @@ class Life:
         self.trace = trace
         self.contact = contact
         self.zone = machine.zone if contact.time_zone is None else zone_of(contact, machine.flow.settings.time_zone)
-        self.mail = Mailbox(machine, contact, self.zone)
+        self.mail = Mailbox(machine, contact, self.zone, agreed)
         self.now: Instant = 0
         self.until = until
         self.running: list[Passage] = []
@@ -261,7 +262,7 @@ class Life:
     def _hand_over(self, message: Waiting) -> str | None:
         """Hand a message over, or give it up: what becomes of it; None where it is held."""
         mail, now, tally = self.mail, self.now, self.tally
-        state = mail.verdict(message, now)
+        state = mail.verdict(message, self.contact, now)
         if state is None:
             tally.held += 1
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from operator import attrgetter
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from tactful.engine.interpreter import LONGEST_WALK, zone_of
 from tactful.engine.lifecycle import next_entry
 from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
-from tactful.engine.rules.permission import Limit, Policy
+from tactful.engine.rules.permission import NO_POLICY, Policy
 from tactful.engine.rules.turn import sender_of
 from tactful.engine.simulation.answering import changes_contacts, make_ready
 from tactful.engine.simulation.spot import DAY, HOUR, MINUTE, NEVER, QUARTER, Sending, Spot
@@ -43,7 +43,7 @@ class Machine:
         flow: Flow,
         begins: Instant,
         until: Instant,
-        limits: Sequence[Limit] = (),
+        policy: Policy = NO_POLICY,
         transactional: frozenset[str] = frozenset(),
         links: Links = LINKS,
         *,
@@ -54,9 +54,9 @@ class Machine:
         self.begins = begins
         self.until = until
         self.links = links
-        self.policy = Policy(tuple(limits))
+        self.policy = policy
         # With fewer sent, no limit says anything.
-        self.fewest = min((limit.messages for limit in limits), default=NEVER)
+        self.fewest = min((limit.messages for limit in policy.limits), default=NEVER)
         self.is_quiet = flow.settings.quiet_hours is not None  # at some hours
         self.transactional = flow.id in transactional
         self.spots = {id: Spot(node, number) for number, (id, node) in enumerate(flow.nodes.items())}
@@ -160,8 +160,11 @@ class Machine:
         purpose = message.purpose or settings.purpose
         if purpose == "transactional" and not self.transactional:
             purpose = "marketing"
-        address = _ADDRESSES[CHANNELS[message.channel].address]
-        return Sending(message.channel, sender_of(message, settings), purpose, message.valid_for, address)
+        policy, channel = self.policy, message.channel
+        hours = any(channel in rules.channels for rules in policy.countries)
+        guarded = purpose == "marketing" and (hours or channel in policy.require_consent)
+        address = _ADDRESSES[CHANNELS[channel].address]
+        return Sending(channel, sender_of(message, settings), purpose, message.valid_for, address, guarded)
 
     def _listens(self) -> frozenset[str] | None:
         names = set(self.stops_on)

@@ -1,4 +1,4 @@
-"""A contact's mailbox: what waits to be sent to them, whether it may, and who may not write to them any more.
+"""A contact's mailbox: what waits to be sent to them, whether it may, who may not write to them any more.
 
 Whether a message may go is asked of `rules/permission.py`; the shortcut before it only skips questions whose answer is
 plain.
@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from tactful.elements.contract import NOTHING, Contact, Covers, Instant
 from tactful.engine.addresses import destination_of
+from tactful.engine.interpreter import known_zone_of
 from tactful.engine.rules import permission
+from tactful.engine.rules.countries import country_code
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Hold, Request
 from tactful.engine.simulation.machine import Machine
 from tactful.engine.simulation.passage import Passage, Waiting
@@ -20,9 +22,10 @@ from tactful.engine.simulation.passage import Passage, Waiting
 class Mailbox:
     """The outbox of one contact, whose addresses never change, and the Do Not Contact list's entries for these."""
 
-    __slots__ = ("_contact", "_is_open", "_machine", "_reviews", "_sent_at", "_zone", "blocks", "waiting")
+    __slots__ = ("_agreed", "_contact", "_is_open", "_machine", "_reviews", "_sent_at", "_zone", "blocks", "waiting")
 
-    def __init__(self, machine: Machine, contact: Contact, zone: ZoneInfo) -> None:
+    def __init__(self, machine: Machine, contact: Contact, zone: ZoneInfo, agreed: frozenset[str]) -> None:
+        self._agreed = agreed
         self._machine = machine
         self._contact = contact
         self._zone = zone
@@ -53,24 +56,29 @@ class Mailbox:
         for each in self.waiting:
             each.due_at = 0
 
-    def verdict(self, message: Waiting, now: Instant) -> str | None:
-        """`sent` where a message may go, the state it comes to where it never may; None where it is held now."""
+    def verdict(self, message: Waiting, contact: Contact, now: Instant) -> str | None:
+        """`sent` where a message may go, the state it comes to where it never may; None where it is held now. `contact`
+        is theirs as they are now."""
         sending, machine, expires_at = message.sending, self._machine, message.expires_at
         if (
-            self._is_open and (expires_at is None or now < expires_at) and sending.address(self._contact) is not None
+            self._is_open
+            and not sending.guarded
+            and (expires_at is None or now < expires_at)
+            and sending.address(contact) is not None
         ):  # then only quiet hours can stand in the way
             ends_at = machine.quiet_until(now, self._zone) if machine.is_quiet else None
             if ends_at is None:
                 return "sent"
             message.due_at = ends_at if expires_at is None else min(ends_at, expires_at)
             return None
-        to = destination_of(self._contact, sending.channel)
-        request = Request(sending.channel, sending.sender, to, sending.purpose, expires_at)
+        to, flow = destination_of(contact, sending.channel), machine.flow.settings
+        country = country_code(contact.attributes.get("country"))
+        request = Request(sending.channel, sending.sender, to, sending.purpose, expires_at, country)
         blocks = [each for each in self.blocks if each.destination == to]
         review = self._reviews.get(to or "")
-        known = permission.Known(blocks, self._sent_at, review)
-        quiet = machine.flow.settings.quiet_hours
-        said = permission.permission(request, known, machine.policy, quiet, now, self._zone)
+        known = permission.Known(blocks, self._sent_at, review, sending.channel in self._agreed)
+        zone = known_zone_of(contact, flow.time_zone)
+        said = permission.permission(request, known, machine.policy, flow.quiet_hours, now, zone)
         match said:
             case permission.Send():
                 return "sent"
@@ -88,7 +96,11 @@ class Mailbox:
         if len(self._sent_at) >= self._machine.fewest:
             self._is_open = False
 
-    # --- the Do Not Contact list
+    # --- consent and the Do Not Contact list
+
+    def agree(self, channel: str) -> None:
+        """They agreed to be written to on a channel."""
+        self._agreed |= {channel}
 
     def block(self, destination: str, channel: str, sender: str, covers: Covers, source: str, now: Instant) -> bool:
         """Put an entry on the list; whether it is new."""

@@ -51,11 +51,12 @@ def read_rates(path: Path, flow: Flow | None = None) -> tuple[Rates | None, tupl
 
 def _check(root: MapPiece, flow: Flow | None, report: Report) -> None:
     for entry in _below(root, "channels"):
-        if entry.key not in CHANNELS:
-            hint = report.meant(entry.key, CHANNELS) or f"there are {listed(CHANNELS)}"
-            report.error(entry.spot, "unknown-channel", f"there is no channel {quoted(entry.key)}", hint)
-        else:
+        if _check_channel(entry, report):
             _check_reports(entry, entry.key, report)
+    for people in _below(root, "contacts"):
+        if people.key == "consent" and isinstance(people.piece, MapPiece):
+            for entry in people.piece.all_entries():
+                _check_channel(entry, report)
     sends = {} if flow is None else {id: n.element.sends for id, n in flow.nodes.items() if isinstance(n.element, Send)}
     for entry in _below(root, "elements"):
         if flow is not None and entry.key not in sends:
@@ -68,6 +69,14 @@ def _check(root: MapPiece, flow: Flow | None, report: Report) -> None:
     for entry in _below(root, "events"):
         _check_own(entry, report)
     _check_zones(root, report)
+
+
+def _check_channel(entry: Entry, report: Report) -> bool:
+    if entry.key in CHANNELS:
+        return True
+    hint = report.meant(entry.key, CHANNELS) or f"there are {listed(CHANNELS)}"
+    report.error(entry.spot, "unknown-channel", f"there is no channel {quoted(entry.key)}", hint)
+    return False
 
 
 def _check_reports(entry: Entry, channel: str, report: Report) -> None:

@@ -15,13 +15,12 @@ from multiprocessing import get_context
 
 from tactful.elements import catalogue
 from tactful.elements.contract import Instant
-from tactful.engine.contacts_file import ContactFields
 from tactful.engine.project import Project
 from tactful.engine.project_options import KeywordRule, Links, PackRule
-from tactful.engine.rules.permission import Limit
+from tactful.engine.rules.permission import NO_POLICY, Policy
 from tactful.engine.simulation.behaviour import Rates
 from tactful.engine.simulation.conduct import Drawing
-from tactful.engine.simulation.crowd import Crowd
+from tactful.engine.simulation.crowd import Crowd, Person
 from tactful.engine.simulation.life import Life
 from tactful.engine.simulation.machine import LINKS, Machine
 from tactful.engine.simulation.outcome import Tally
@@ -47,8 +46,8 @@ class Trial:
     begins: Instant
     days: int
     rates: Rates = field(default_factory=Rates)
-    people: Sequence[ContactFields] = ()
-    limits: tuple[Limit, ...] = ()
+    people: Sequence[Person] = ()
+    policy: Policy = NO_POLICY
     transactional: frozenset[str] = frozenset()
     links: Links = LINKS
     senders: Mapping[str, str] = field(default_factory=dict)
@@ -57,16 +56,16 @@ class Trial:
     @classmethod
     def of(
         cls, flow: Flow, project: Project | None, contacts: int, begins: Instant, days: int, rates: Rates,
-        people: Sequence[ContactFields] = (),
+        people: Sequence[Person] = (),
     ) -> Trial:  # fmt: skip
         """A trial of a flow in its project."""
         trial = cls(dict(flow.sources), contacts, begins, days, rates, people)
         if project is None:
             return trial
         return cls(
-            trial.sources, contacts, begins, days, rates, people, project.limits, project.transactional,
+            trial.sources, contacts, begins, days, rates, people, project.policy, project.transactional,
             project.opt_out.links, {name: each.channel for name, each in (project.senders or {}).items()},
-            project.opt_out.keywords,
+            project.keyword_rules,
         )  # fmt: skip
 
     @property
@@ -82,7 +81,7 @@ class Trial:
 
     def machine(self) -> Machine:
         """The flow, made ready."""
-        return Machine(self.flow(), self.begins, self.until, self.limits, self.transactional, self.links)
+        return Machine(self.flow(), self.begins, self.until, self.policy, self.transactional, self.links)
 
 
 class Stage:
@@ -101,8 +100,8 @@ class Stage:
         tally = Tally(machine)
         conduct = Drawing(machine, trial.rates, seed, trial.senders, trial.keywords)
         crowd = Crowd(trial.rates, seed, trial.begins, trial.people)
-        for contact, came_at in crowd.contacts(first, last):
-            life = Life(machine, conduct, tally, contact, trial.until)
+        for contact, came_at, agreed in crowd.contacts(first, last):
+            life = Life(machine, conduct, tally, contact, trial.until, None, agreed)
             conduct.begin(life, came_at, self._event)
             if self._by_hand:
                 life.plan(came_at + 1, (ENTER, None, None))

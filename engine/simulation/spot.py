@@ -62,13 +62,15 @@ class Spot:
 @dataclass(frozen=True, slots=True)
 class Sending:
     """What a send puts in the outbox. `sender` is empty where nobody named one: the message has failed then. `address`
-    is where it goes to: of a contact, None where they have no such address."""
+    is where it goes to: of a contact, None where they have no such address. `guarded`: the project asks for a consent,
+    or for the hours of a country."""
 
     channel: str
     sender: str
     purpose: Purpose
     valid_for: Duration | None
     address: Callable[[Contact], str | None]
+    guarded: bool
 
 
 def _never(life: Life, journey: Passage) -> Answer:

@@ -67,6 +67,19 @@ def test_a_crowd_of_a_file(tactful, shop, rates):
     assert not any(guess.startswith("contact.") for guess in ran.json["guesses"])
 
 
+def test_who_agreed_is_guessed_and_said_where_the_project_asks_for_consents(tactful, shop, rates):
+    project = shop / "tactful.yaml"
+    project.write_text(project.read_text(encoding="utf-8") + "\nrequire_consent: [email]\n", encoding="utf-8")
+    arguments = ("simulate", "win-back", "-n", 200, "--rates", rates, "--json")
+    found = tactful(*arguments).json
+    assert "consent to email: one in two" in found["guesses"]
+    offer = next(each for each in found["reports"][0]["elements"] if each["element"] == "offer")
+    assert 60 < offer["exits"]["suppressed"] < 140
+    rates.write_text(RATES + "contacts: {consent: {email: 100%}}\n", encoding="utf-8")
+    found = tactful(*arguments).json
+    assert not any("consent" in each for each in found["guesses"])
+
+
 def test_mistakes_of_a_rates_file_are_shown_at_their_place(tactful, shop, rates):
     rates.write_text("channels: {email: {opens: 400%}}\n", encoding="utf-8")
     ran = tactful("simulate", "win-back", "--rates", rates, code=1)

@@ -11,7 +11,9 @@ from typing import Any
 
 from tactful.elements import catalogue
 from tactful.elements.contract import Contact, Element, Instant, MessageKey, Send, SendMessage
+from tactful.engine.addresses import destination_of
 from tactful.engine.channels import Accepted, Outcome, Outgoing, Refused
+from tactful.engine.consent import Consent, record
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout.inbox import Inbound
@@ -59,6 +61,7 @@ class Crowd:
     days: int = 10
     project: Project | None = None
     elements: Mapping[str, type[Element]] = field(default_factory=elements)
+    agreed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def until(self) -> Instant:
@@ -69,14 +72,14 @@ class Crowd:
         if project is None:
             return Machine(self.flow, MONDAY, self.until)
         links = project.opt_out.links
-        return Machine(self.flow, MONDAY, self.until, project.limits, project.transactional, links)
+        return Machine(self.flow, MONDAY, self.until, project.policy, project.transactional, links)
 
     def conduct(self, machine: Machine) -> Drawing:
         project = self.project
         if project is None:
             return Drawing(machine, self.rates, self.seed)
         senders = {name: sender.channel for name, sender in (project.senders or {}).items()}
-        return Drawing(machine, self.rates, self.seed, senders, project.opt_out.keywords)
+        return Drawing(machine, self.rates, self.seed, senders, project.keyword_rules)
 
     def event(self) -> str | None:
         return self.flow.entry.event if isinstance(self.flow.entry, ByEvent) else None
@@ -101,7 +104,10 @@ def simulated(crowd: Crowd) -> tuple[Seen, Tally]:
     seen, tally = Seen(), Tally(machine)
     conduct = crowd.conduct(machine)
     for number, (came_at, who) in enumerate(crowd.contacts, 1):
-        life = Life(machine, conduct, tally, contact_of(number, who), crowd.until, Watch(seen))
+        life = Life(
+            machine, conduct, tally, contact_of(number, who), crowd.until, Watch(seen),
+            crowd.agreed.get(who.key, frozenset()),
+        )  # fmt: skip
         conduct.begin(life, came_at, crowd.event())
         if isinstance(crowd.flow.entry, ByHand):
             life.plan(came_at + 1, (ENTER, None, None))
@@ -185,6 +191,7 @@ class Played:
                 came_at, who = coming.pop(0)
                 world.until(came_at)
                 world.put(who)
+                self.agree(who.key)
                 plans = self.plans[who.key]
                 self.conduct.begin(plans, came_at, crowd.event())  # type: ignore[arg-type]
                 if isinstance(crowd.flow.entry, ByHand):
@@ -221,6 +228,12 @@ class Played:
         else:
             message = None if about is None else self.real(contact, about)
             world.tell(Incoming(name, contact, message, data))
+
+    def agree(self, contact: str) -> None:
+        who, now = self.plans[contact].contact, self.world.clock.now()
+        places = {channel: destination_of(who, channel) for channel in self.crowd.agreed.get(contact, ())}
+        with self.world.engine.store.write() as tx:
+            record(tx, [Consent(to, channel, now, "a form") for channel, to in places.items() if to is not None])
 
     def opt_out(self, contact: str, key: MessageKey) -> None:
         from tactful.engine.testing.links import opt_out_by_link

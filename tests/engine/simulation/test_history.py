@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.engine.simulation.conftest import DAY, HOUR, MONDAY, elements
 
+from tactful.engine.consent import Consent, record
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.project import Project, load_project
 from tactful.engine.simulation.backtest import Backtest, backtest, first_recorded, those_concerned
@@ -125,6 +126,26 @@ def test_those_who_came_before_are_not_let_in_again_too_soon(lived, project):
         assert found.more == {"offer": 1}
 
 
+def test_without_a_consent_in_time_nothing_would_have_been_sent(lived, project):
+    with lived.engine.store.write() as tx:
+        record(tx, [
+            Consent("c0@example.com", "email", MONDAY - DAY, "a form"),
+            Consent("c1@example.com", "email", MONDAY + 5 * HOUR, "a form"),
+            Consent("c2@example.com", "sms", MONDAY - DAY, "a form"),
+        ])  # fmt: skip
+    asks = project.model_copy(update={"require_consent": frozenset({"email"})})
+    found = again(lived, asks)
+    assert found.would_send == {"offer": 1, "thanks": 1}, "whoever agreed later had got no offer to open"
+
+
+def test_consents_are_learnt_with_those_who_gave_them(lived):
+    with lived.engine.store.write() as tx:
+        record(tx, [Consent("c7@example.com", "email", MONDAY, "a form")])
+    with lived.engine.store.read() as tx:
+        people = learn(tx, [flow()]).people
+    assert [each.agreed for each in people] == [frozenset({"email"} if n == 7 else ()) for n in range(40)]
+
+
 def test_rates_are_learnt_from_what_happened(lived):
     with lived.engine.store.read() as tx:
         learnt = learn(tx, [flow()])
@@ -140,5 +161,5 @@ def test_rates_are_learnt_from_what_happened(lived):
     assert min(values) == 10
     assert max(values) == 49
     assert len(learnt.people) == 40
-    assert not any("c1" in str(each.email) and "contact" not in str(each.email) for each in learnt.people)
-    assert {each.attributes["orders"] for each in learnt.people} == {0, 1, 2}
+    assert not any("c1" in str(each.fields.email) and "contact" not in str(each.fields.email) for each in learnt.people)
+    assert {each.fields.attributes["orders"] for each in learnt.people} == {0, 1, 2}

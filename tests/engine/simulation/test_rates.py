@@ -81,6 +81,8 @@ def test_an_empty_file_is_one_where_all_is_as_usual(tmp_path):
         ("events: {bought: {share: 3%, after: 2 dais}}", "did you mean `days`?"),
         ("contacts: {time_zone: Europe/Zagrab}", "did you mean `Europe/Zagreb`?"),
         ("contacts: {attributes: {x: 9..1}}", "write `1..9`"),
+        ("contacts: {consent: {smss: 3%}}", "1:22: error: there is no channel `smss`"),
+        ("contacts: {consent: {sms: 300%}}", "a share is between 0% and 100%"),
         ("contacts: {attributes: {x: a..b}}", ""),
         ("entry: {overr: 1 day}", "overr"),
         ("- a", "the file is a list"),
@@ -121,3 +123,12 @@ def test_what_a_flow_asks_for_and_nobody_said_is_guessed_and_told():
     assert len(guesses) == 2
     told = Rates.model_validate({"entry": {"data": {"value": 30}}, "events": {"purchased": "5%"}})
     assert complete(told, win_back(), MONDAY, with_people=False) == (told, ())
+
+
+def test_who_agreed_is_guessed_where_the_project_asks_and_the_flow_sends():
+    rates, guesses = complete(Rates(), win_back(), MONDAY, with_people=True, consents=frozenset({"email", "whatsapp"}))
+    assert rates.contacts.consent == {"email": 0.5}
+    assert "consent to email: one in two" in guesses
+    told = Rates.model_validate({"contacts": {"consent": {"email": "90%"}}})
+    _, guesses = complete(told, win_back(), MONDAY, with_people=True, consents=frozenset({"email"}))
+    assert not any("consent" in each for each in guesses)

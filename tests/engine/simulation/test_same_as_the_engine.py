@@ -15,8 +15,10 @@ from tests.engine.simulation.conftest import MONDAY, Crowd, Seen, elements, play
 from tests.random_flows import as_yaml, flow_data
 
 from tactful.elements.contract import Element, Leave, Stay, Visit
+from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import Duration
 from tactful.engine.contacts_file import ContactFields
+from tactful.engine.optout.countries import country_names
 from tactful.engine.project import Project, load_project
 from tactful.engine.rules.permission import Limit
 from tactful.engine.simulation.behaviour import Rates
@@ -25,7 +27,7 @@ from tactful.flows.load import load_file, load_sources
 
 ROOT = Path(__file__).parents[3]
 ZONES = ("Europe/Zagreb", "America/New_York", "Asia/Kolkata", None)
-COUNTRIES = ("HR", "DE", "AT", None)
+COUNTRIES = ("HR", "DE", "AT", None, "US", "FR", "CA")
 
 
 def contacts(seed: int, many: int) -> list[tuple[int, ContactFields]]:
@@ -33,7 +35,7 @@ def contacts(seed: int, many: int) -> list[tuple[int, ContactFields]]:
     for number in range(1, many + 1):
         draws = numbers(seed, 99, number)
         attributes: dict[str, Any] = {"orders": draws[0] % 8, "vip": draws[1] % 2 == 0}
-        if country := COUNTRIES[draws[2] % 4]:
+        if country := COUNTRIES[draws[2] % 7]:
             attributes["country"] = country
         if draws[3] % 3:
             attributes["birthday"] = f"19{50 + draws[4] % 50}-03-{4 + draws[5] % 6:02}"
@@ -45,7 +47,9 @@ def contacts(seed: int, many: int) -> list[tuple[int, ContactFields]]:
                 ContactFields(
                     f"c{number}",
                     f"c{number}@example.com" if draws[8] % 5 else None,
-                    f"+3859112345{number:02}" if draws[9] % 5 or not draws[8] % 5 else None,
+                    f"{('+3859112345', '+120255501')[draws[12] % 2]}{number:02}"
+                    if draws[9] % 5 or not draws[8] % 5
+                    else None,
                     ZONES[draws[10] % 4],
                     attributes,
                     frozenset({"club"}) if draws[11] % 2 else frozenset(),
@@ -116,12 +120,7 @@ def renderable(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def project_of(limits: list[Limit]) -> Project | None:
-    project, _ = load_project(ROOT / "tests" / "engine" / "simulation" / "tactful.yaml")
-    assert project is not None
-    return project.model_copy(update={"limits": tuple(limits)})
-
-
+PROJECT, _ = load_project(ROOT / "tests" / "engine" / "simulation" / "tactful.yaml")
 LIMITS = st.lists(
     st.builds(
         Limit, st.integers(1, 3), st.sampled_from(("7 days", "1 day", "30 minutes")).map(Duration.parse),
@@ -131,16 +130,34 @@ LIMITS = st.lists(
 )  # fmt: skip
 
 
-def hold(data: dict[str, Any], seed: int, limits: list[Limit], many: int, with_project: bool) -> None:
+def projects() -> st.SearchStrategy[Project | None]:
+    assert PROJECT is not None
+    some = st.builds(
+        lambda limits, consent, countries: PROJECT.model_copy(
+            update={"limits": tuple(limits), "require_consent": consent, "countries": tuple(countries)}
+        ),
+        LIMITS, st.frozensets(st.sampled_from(tuple(CHANNELS)), max_size=2),
+        st.lists(st.sampled_from(country_names()), max_size=2, unique=True),
+    )  # fmt: skip
+    return st.one_of(st.none(), some)
+
+
+def agreed(seed: int, many: int) -> dict[str, frozenset[str]]:
+    """Half of them have agreed, channel by channel."""
+    draws = {f"c{number}": numbers(seed, 98, number) for number in range(1, many + 1)}
+    return {key: frozenset(each for at, each in enumerate(CHANNELS) if drawn[at] % 2) for key, drawn in draws.items()}
+
+
+def hold(data: dict[str, Any], seed: int, project: Project | None, many: int) -> None:
     flow = load_sources({"flow.yaml": as_yaml(renderable(data))}, elements()).flow
     assert flow is not None
-    same(Crowd(flow, RATES, seed, contacts(seed, many), 9, project_of(limits) if with_project else None))
+    same(Crowd(flow, RATES, seed, contacts(seed, many), 9, project, agreed=agreed(seed, many)))
 
 
-@given(flow_data(), st.integers(0, 2**32), LIMITS, st.booleans())
+@given(flow_data(), st.integers(0, 2**32), projects())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_random_flows(data, seed, limits, with_project):
-    hold(data, seed, limits, 4, with_project)
+def test_random_flows(data, seed, project):
+    hold(data, seed, project, 4)
 
 
 @cache
@@ -168,7 +185,7 @@ def test_elements_that_are_asked_themselves(data, seed):
 
 
 @pytest.mark.full
-@given(flow_data(), st.integers(0, 2**32), LIMITS, st.booleans())
+@given(flow_data(), st.integers(0, 2**32), projects())
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_many_random_flows(data, seed, limits, with_project):
-    hold(data, seed, limits, 6, with_project)
+def test_many_random_flows(data, seed, project):
+    hold(data, seed, project, 6)

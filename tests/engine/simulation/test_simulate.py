@@ -12,8 +12,10 @@ from tests.engine.simulation.conftest import MONDAY, elements
 
 from tactful.elements.options.duration import Duration
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.rules.permission import Limit
+from tactful.engine.optout.countries import rules_of
+from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.simulation.behaviour import Rates
+from tactful.engine.simulation.crowd import Person
 from tactful.engine.simulation.outcome import Tally, percentile
 from tactful.engine.simulation.report import Report, report
 from tactful.engine.simulation.run import Stage, Trial, simulate
@@ -132,7 +134,7 @@ def test_again_and_limits_hold():
     assert once.totals["refused"].middle > 300
     always = FLOW.replace("again: after 5 days", "again: always")
     free = told(trial(300, always, rates))
-    limited = told(trial(300, always, rates, limits=(Limit(1, Duration.parse("30 days"), "skip"),)))
+    limited = told(trial(300, always, rates, policy=Policy((Limit(1, Duration.parse("30 days"), "skip"),))))
     assert free.totals["messages"].middle > 600
     assert limited.totals["messages"].middle <= 300
 
@@ -152,7 +154,7 @@ def test_seeds_give_low_middle_and_high():
 
 
 def test_people_of_a_file_come_as_they_are_and_again_where_there_are_too_few():
-    people = [ContactFields("ana", "ana@example.com", None, "Europe/Zagreb", {"orders": 5})]
+    people = [Person(ContactFields("ana", "ana@example.com", None, "Europe/Zagreb", {"orders": 5}))]
     branch = "{type: branch, paths: {many: contact.orders >= 5}, next: {many: end, otherwise: end}}"
     flow = f"flow: f\nelements:\n  b: {branch}\n"
     found = told(trial(10, flow, {}, people=people))
@@ -186,6 +188,45 @@ def test_memory_stays_flat():
         return most
 
     assert peak(12_000) < peak(2_000) + 1_000_000  # 100 bytes a contact would be too many
+
+
+SMS = """
+flow: f
+settings: {sender: {sms: "+38595000111"}, time_zone: Europe/Zagreb}
+elements: {ask: {type: send_sms, text: t}}
+"""
+
+
+def test_nobody_gets_marketing_who_did_not_agree_where_the_project_asks_for_it():
+    rates = {"contacts": {"consent": {"sms": "30%"}}}
+    policy = Policy(require_consent=frozenset({"sms"}))
+    assert told(trial(1_000, SMS, rates)).totals["messages"].middle == 1_000
+    found = told(trial(1_000, SMS, rates, policy=policy))
+    assert found.totals["messages"].middle == pytest.approx(300, abs=50)
+    assert found.elements[0].exits["suppressed"].number.middle == 1_000 - found.totals["messages"].middle
+    assert told(trial(1_000, SMS, {}, policy=policy)).totals["messages"].middle == 0
+    free = trial(1_000, SMS, {}, policy=policy, transactional=frozenset({"f"}))
+    assert told(free).totals["messages"].middle == 0, "its purpose is marketing all the same"
+
+
+def test_people_whose_consents_are_known_need_no_draw():
+    people = [
+        Person(ContactFields("ana", None, "+385911234567"), frozenset({"sms"})),
+        Person(ContactFields("bo", None, "+385911234568"), frozenset({"email"})),
+    ]
+    policy = Policy(require_consent=frozenset({"sms"}))
+    found = told(trial(10, SMS, {"contacts": {"consent": {"sms": "100%"}}}, people=people, policy=policy))
+    assert found.totals["messages"].middle == 5
+
+
+def test_the_hours_of_a_country_hold_for_those_who_are_there():
+    rates = {"contacts": {"attributes": {"country": {"US": 1, "CA": 1}}, "time_zone": {"America/New_York": 1}}}
+    found = told(trial(600, SMS, rates, policy=Policy(countries=(rules_of("us"),))))
+    assert found.totals["messages"].middle == 600
+    assert 0 < found.totals["held"].middle < 300
+    held = told(trial(600, SMS.replace(", time_zone: Europe/Zagreb", ""), {"contacts": {"attributes": {
+        "country": "US"}}}, policy=Policy(countries=(rules_of("us"),))))  # fmt: skip
+    assert held.totals["messages"].middle == 0, "nobody knows what time it is where they are"
 
 
 def test_percentiles_are_of_the_whole():
