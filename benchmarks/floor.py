@@ -114,9 +114,11 @@ class Floor:
 
 
 def fill(kind: Kind, url: str, contacts: int, **due: int) -> None:
-    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`), all put in at once."""
+    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`), all put in at once. It cleaned
+    up since, as it has when a day is over."""
     with closing(Floor(kind, url)) as floor:
         floor.wait(contacts, **due)
+        floor.clean()
 
 
 def grow(kind: Kind, url: str, contacts: int, apart: int) -> None:

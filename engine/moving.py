@@ -51,6 +51,8 @@ def move(source: Store, target: Store, moved: Callable[[int], None] = lambda row
         for table in metadata.sorted_tables:
             rows[table.name] = _copy(here, there, table, lambda done: moved(sum(rows.values()) + done))
         count_on(there)  # the rows brought their numbers with them
+        if there.dialect.name == "postgresql":
+            there.exec_driver_sql("ANALYZE")  # or it guesses at first, and reads whole tables for a few rows
     return Moved(rows)
 
 
