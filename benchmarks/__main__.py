@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,7 +57,6 @@ def main() -> None:
 def measure(scale: Scale, names: Sequence[str]) -> dict[str, Chapter]:
     """Run benchmarks by their names, one after the other; it says on standard error how it gets on."""
     gc.set_threshold(50_000, 20, 50)  # as the daemon has it
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # woken while it works, it warns each time
     chapters: dict[str, Chapter] = {}
     with databases(_say) as kinds:
         for name in names:
