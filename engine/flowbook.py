@@ -26,7 +26,7 @@ NOTING = "noting "
 """Before the number of a flow: the switch that says that those in its segment are still being noted, and how far
 that came. Until it is done nobody enters."""
 
-_changes = Query(select(SWITCH.c.number).where(SWITCH.c.name == "flows"))
+_changes = Query(select(SWITCH.c.number).where(SWITCH.c.name == "flows"))  # asked in every transaction
 
 
 class FlowGone(Exception):
@@ -78,8 +78,7 @@ class Flowbook:
 
     def refresh(self, tx: Connection) -> None:
         """Read the published flows again if they changed since. Raises FlowGone."""
-        found = _changes.rows(tx)
-        changes: int = found[0][0] if found else 0
+        changes = next((int(row[0]) for row in _changes.rows(tx)), 0)
         if changes <= self._page.at:
             return
         rows = list(tx.execute(select(FLOW.c.number, FLOW.c.id, FLOW.c.version, FLOW.c.state)))
