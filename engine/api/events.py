@@ -76,7 +76,7 @@ def event_routes(engine: Engine, project: Project, clock: Clock) -> APIRouter:
         """
         refused = [_refusal(each) for each in told.events]
         taken = [_incoming(each) for each, why in zip(told.events, refused, strict=True) if why is None]
-        learnt = iter(engine.host.tell(taken, clock.now()))
+        learnt = iter(engine.teller.tell(taken, clock.now()))
         return _answers([next(learnt) if why is None else Told("refused", why) for why in refused])
 
     return router
