@@ -16,6 +16,7 @@ from tactful.engine.project import Project
 from tactful.engine.rules.permission import NO_POLICY, Policy
 from tactful.engine.store.database import Store, open_store
 from tactful.engine.store.tally import Observer
+from tactful.engine.telling import Teller
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Engine:
 
     store: Store
     host: Host
+    teller: Teller
     lifecycle: Lifecycle
     outbox: Outbox
     do_not_contact: DoNotContactList
@@ -55,7 +57,7 @@ def open_engine(
     store.upgrade()
     do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
     host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
-    return Engine(store, host, Lifecycle(host), Outbox(host, policy), do_not_contact)
+    return Engine(store, host, Teller(host), Lifecycle(host), Outbox(host, policy), do_not_contact)
 
 
 def open_engine_of(project: Project, observer: Observer | None = None) -> Engine:

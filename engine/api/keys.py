@@ -104,7 +104,7 @@ def unknown_key() -> Problem:
 def needs(scope: Scope) -> Any:
     """What an endpoint depends on that only keys with this scope may use."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:  # to wait for one of the few threads takes longer than to look
         key: Key = request.state.key
         if scope not in key.scopes:
             allows = {"www-authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from ipaddress import ip_address
 from secrets import token_bytes
 from typing import TYPE_CHECKING
-
-import limits as rates
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from tactful.engine.api.keys import Keys, key_in, unknown_key
 from tactful.engine.api.problem import Problem, response_to
@@ -45,25 +42,26 @@ NEVER_TOO_OFTEN = "/o/"
 and a no must arrive."""
 
 _BUCKETS = 4_096
+_MINUTE = 60.0
 
 
 class Rates:
     """How often keys and addresses may come, in any one minute."""
 
     def __init__(self, limits: HttpLimits, clock: Clock) -> None:
-        self._per_key = rates.RateLimitItemPerMinute(limits.per_key)
-        self._per_address = rates.RateLimitItemPerMinute(limits.per_address)
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._limits = limits
         self._clock = clock
         self._salt = token_bytes(16)
+        self._came: dict[str, deque[float]] = {}  # when each was let in within the last minute
+        self._swept_at = clock.monotonic()
 
     def key(self, name: str) -> Problem | None:
         """A request with this key; why it may not be, None where it may."""
-        return self._hit(self._per_key, f"key {name}")
+        return self._comes(f"key {name}", self._limits.per_key)
 
     def address(self, host: str) -> Problem | None:
         """A request without a key from this address; why it may not be, None where it may."""
-        return self._hit(self._per_address, f"address {self._bucket(host)}")
+        return self._comes(f"address {self._bucket(host)}", self._limits.per_address)
 
     def _bucket(self, host: str) -> int:
         """Addresses share a fixed number of windows, or whoever has many addresses would fill the memory. Who has
@@ -76,11 +74,18 @@ class Rates:
             network = address.packed[:8] if address.version == 6 else address.packed
         return int.from_bytes(blake2b(network, key=self._salt, digest_size=4).digest()) % _BUCKETS
 
-    def _hit(self, rate: rates.RateLimitItem, whose: str) -> Problem | None:
-        if self._windows.hit(rate, whose):
+    def _comes(self, whose: str, most: int) -> Problem | None:
+        now = self._clock.monotonic()
+        if now - self._swept_at >= _MINUTE:
+            self._swept_at = now
+            self._came = {each: came for each, came in self._came.items() if now - came[-1] < _MINUTE}
+        came = self._came.setdefault(whose, deque())
+        while came and now - came[0] >= _MINUTE:
+            came.popleft()
+        if len(came) < most:
+            came.append(now)
             return None
-        seconds = self._windows.get_window_stats(rate, whose).reset_time - self._clock.now() / 1000
-        after = str(max(1, min(60, math.ceil(seconds))))
+        after = str(max(1, math.ceil(came[0] + _MINUTE - now)))
         return Problem(429, "that is too many requests; wait, and tell more at once", headers={"retry-after": after})
 
 

@@ -143,7 +143,7 @@ class Seen:
             keys = {each.key for each in events if each.key is not None}
             new = keys - reading.keys_seen(tx, keys)
         if new:
-            self._engine.host.tell(events, asked.at)
+            self._engine.teller.tell(events, asked.at)
         for key in keys:
             self._told.put(key, True)
 

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 
 from tactful.engine.api.app import create_public_app
 from tactful.engine.api.keys import BadKey, keys_of
-from tactful.engine.api.limits import Bodies, Crowd
+from tactful.engine.api.limits import Bodies, Crowd, Rates
 from tactful.engine.api.server import CannotListen, Serving
-from tactful.engine.http_options import Http, KeyOptions
+from tactful.engine.clock import SetClock
+from tactful.engine.http_options import Http, HttpLimits, KeyOptions
 from tactful.engine.project import NotSet
 from tactful.engine.senders import Secret
 from tactful.engine.store.database import StoreError
@@ -179,6 +180,25 @@ def test_who_comes_too_often_with_a_key_is_told_when_to_come_again(new_shop: NEW
     assert 1 <= int(answer.headers["retry-after"]) <= 60
     others = client.get("/v1/do-not-contact", headers={"authorization": f"Bearer {KEY}"})
     assert others.status_code == 200, "another key has its own"
+
+
+def test_no_minute_has_more_requests_than_are_allowed() -> None:
+    clock = SetClock(0)
+    rates = Rates(HttpLimits(per_key=3, per_address=2), clock)
+    let_in: list[int] = []
+    for second in range(300):
+        if second % 7:
+            clock.set(second * 1000)
+            refused = rates.key("shop")
+            if refused is None:
+                let_in.append(second)
+            else:
+                assert refused.headers == {"retry-after": str(let_in[-3] + 60 - second)}
+    assert let_in == [1, 2, 3, 61, 62, 64, 121, 122, 124, 181, 183, 184, 241, 243, 244]
+    assert rates.key("till") is None, "another key has its own"
+    assert [rates.address(each) is None for each in ("10.0.0.1", "10.0.0.1", "10.0.0.1")] == [True, True, False]
+    clock.advance(60_000)
+    assert rates.address("10.0.0.1") is None
 
 
 def test_who_tries_keys_is_slowed_down_and_those_who_have_one_are_not(new_shop: NEW_SHOP) -> None:

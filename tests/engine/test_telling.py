@@ -1,0 +1,199 @@
+"""Those who tell at the same time are told for together, and each hears of their own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, select
+from tests.engine.conftest import MONDAY
+
+from tactful.engine.host import BATCH
+from tactful.engine.incoming import Incoming, Told
+from tactful.engine.store.statements import EVENT
+from tactful.engine.store.tally import Observer, Tally
+from tactful.engine.testing import World
+
+LEARNT, KNOWN = Told("learnt"), Told("known")
+FLOW = """
+flow: f
+entry: {event: began}
+elements:
+  wait: {type: pause, for: 1 hour}
+"""
+
+
+class Commits(Observer):
+    """How many events each committed transaction learnt."""
+
+    def __init__(self) -> None:
+        self.events: list[int] = []
+
+    def committed(self, tally: Tally) -> None:
+        self.events.append(tally.events)
+
+
+class Desk:
+    """Where many tell at once. Each database lasts, so that others look at it on connections of their own."""
+
+    def __init__(self, url: str) -> None:
+        self.world = World(MONDAY, database=url)
+        self.world.publish(FLOW)
+        for key in ("ana", "ben"):
+            self.world.contact(key)
+        self.engine, self.teller = self.world.engine, self.world.engine.teller
+        self.commits = self.engine.store.observer = Commits()
+        self._threads = ThreadPoolExecutor(16)
+
+    def tell(self, *events: Incoming, now: int = MONDAY) -> Future[list[Told]]:
+        """Tell in a thread of its own; returns once it tells or waits in its place."""
+        before = len(self.teller._waiting)
+        begun = self.teller._somebody_tells
+        answer = self._threads.submit(self.teller.tell, events, now)
+        while not answer.done() and (len(self.teller._waiting) == before if begun else not self.teller._somebody_tells):
+            wait([answer], 0.001)
+        return answer
+
+    def learnt(self) -> list[tuple[int, str]]:
+        """All events that are committed, in their order: whose and which."""
+        with self.engine.store.read() as tx:
+            rows = tx.execute(select(EVENT.c.contact, EVENT.c.name).order_by(EVENT.c.id))
+            return [(row.contact, row.name) for row in rows]
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self.world.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    postgresql = request.param == "postgresql"
+    url = request.getfixturevalue("postgresql").new_database() if postgresql else f"sqlite:///{tmp_path / 'desk.db'}"
+    made = Desk(url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def held(desk: Desk) -> Iterator[Callable[[], None]]:
+    """The first who tells has to wait for the database, until this is called."""
+    with ExitStack() as stack:
+        stack.enter_context(desk.engine.store.write())
+        yield stack.close
+
+
+def test_who_is_alone_is_told_for_at_once(desk: Desk) -> None:
+    assert desk.teller.tell([Incoming("began", "ana")], MONDAY) == [LEARNT]
+    assert desk.teller.tell([], MONDAY) == []
+    assert desk.learnt() == [(1, "began")]
+
+
+def test_all_who_wait_are_told_for_in_one_transaction_and_each_hears_of_their_own(
+    desk: Desk, held: Callable[[], None]
+) -> None:
+    first = desk.tell(Incoming("began", "ana", key="1"))
+    others = [
+        desk.tell(Incoming("seen", "ana", key="2"), Incoming("seen", "nobody"), Incoming("seen", "ben")),
+        desk.tell(Incoming("seen", "ben", key="1")),
+        desk.tell(),
+        desk.tell(Incoming("", "ben"), Incoming("seen", "ben", key="3")),
+        desk.tell(Incoming("seen", "ana", key="3")),
+    ]
+    held()
+    assert first.result(20) == [LEARNT]
+    nobody, nameless = Told("refused", "there is no contact 'nobody'"), Told("refused", "it has no name")
+    assert [each.result(20) for each in others] == [
+        [LEARNT, nobody, LEARNT],
+        [KNOWN],
+        [],
+        [nameless, LEARNT],
+        [KNOWN],
+    ]
+    assert desk.commits.events == [0, 1, 3], "the one that held the database, the first, and all others"
+
+
+def test_nobody_hears_before_the_commit(desk: Desk, held: Callable[[], None]) -> None:
+    answers = [desk.tell(Incoming("seen", "ana")) for _ in range(4)]
+    heard: list[int] = []
+
+    @event.listens_for(desk.engine.store.engine, "commit")
+    def before_commit(_: object) -> None:
+        done, _rest = wait([each for each in answers if not each.done()], 0.1, FIRST_COMPLETED)
+        heard.append(len(done))
+
+    held()
+    for each in answers:
+        assert each.result(20) == [LEARNT]
+    # While the first transaction of theirs is committed, nobody hears; while the second is, only the first may.
+    assert heard[1] == 0
+    assert heard[2] <= 1
+    assert len(desk.learnt()) == 4
+
+
+def test_if_a_transaction_fails_all_who_were_in_it_hear_and_nobody_else(desk: Desk, held: Callable[[], None]) -> None:
+    first = desk.tell(Incoming("seen", "ana", key="first"))
+    others = [desk.tell(Incoming("seen", who, key=who)) for who in ("ana", "ben")]
+    transactions = 0
+
+    @event.listens_for(desk.engine.store.engine, "commit")
+    def before_commit(_: object) -> None:
+        nonlocal transactions
+        transactions += 1
+        if transactions == 3:
+            raise OSError("the disk is gone")
+
+    held()
+    assert first.result(20) == [LEARNT]
+    for each in others:
+        with pytest.raises(OSError, match="the disk is gone"):
+            each.result(20)
+    assert desk.learnt() == [(1, "seen")]
+    again = [Incoming("seen", who, key=who) for who in ("ana", "ben")]
+    assert desk.teller.tell(again, MONDAY) == [LEARNT, LEARNT], "nothing of them was kept"
+
+
+def test_what_was_asked_first_is_learnt_first(desk: Desk, held: Callable[[], None]) -> None:
+    names = [f"e{number}" for number in range(9)]
+    answers = [desk.tell(Incoming(name, "ana")) for name in names]
+    held()
+    for each in answers:
+        each.result(20)
+    assert desk.learnt() == [(1, name) for name in names]
+
+
+def test_a_transaction_takes_a_batch_at_most(desk: Desk, held: Callable[[], None]) -> None:
+    sizes = (1, 600, BATCH - 600, 1, BATCH, 5)
+    answers = [desk.tell(*[Incoming("seen", "ana")] * size) for size in sizes]
+    held()
+    assert [len(each.result(20)) for each in answers] == list(sizes)
+    assert desk.commits.events == [0, 1, BATCH, 1, BATCH, 5]
+
+
+def test_they_are_learnt_at_the_time_of_the_latest(desk: Desk, held: Callable[[], None]) -> None:
+    answers = [desk.tell(Incoming("seen", "ana"), now=MONDAY + ms) for ms in (0, 7, 3)]
+    held()
+    for each in answers:
+        each.result(20)
+    with desk.engine.store.read() as tx:
+        assert list(tx.scalars(select(EVENT.c.at).order_by(EVENT.c.id))) == [MONDAY, MONDAY + 7, MONDAY + 7]
+
+
+def test_whoever_comes_whenever_is_told_for(desk: Desk) -> None:
+    """Nobody is forgotten between one who ends and one who comes."""
+    begin = threading.Barrier(8)
+
+    def tell(caller: int) -> list[list[Told]]:
+        begin.wait(20)
+        return [
+            desk.teller.tell([Incoming("seen", "ana", key=f"{caller} {each}"), Incoming("seen", f"{caller}")], MONDAY)
+            for each in range(40)
+        ]
+
+    with ThreadPoolExecutor(8) as callers:
+        for caller, answers in enumerate(callers.map(tell, range(8), timeout=120)):
+            assert answers == [[LEARNT, Told("refused", f"there is no contact '{caller}'")]] * 40
+    assert len(desk.learnt()) == 320
