@@ -69,6 +69,10 @@ def simulate(
 
     What no file says is guessed so that every path is taken, and said so. Texts are not rendered.
 
+    Example:
+      tactful simulate win-back --contacts 100000 --rates win-back.rates.yaml
+      tactful simulate win-back --against win-back-new.yaml --seeds 10 --html report.html
+
     With --json: {"reports": [{"flow", "version", "contacts", "begins", "days", "seeds", "totals": {"entered",
     "refused", "finished", "stopped", "failed", "under_way", "messages", "held", "opted_out", "cost", "visits"},
     "elements": [{"element", "type", "arrived", "exits": {exit: number}, "standing", "sent", "happened": {event:

@@ -169,8 +169,11 @@ class _Trip:
         try:
             self._refuse_ahead(0)
             data = dict.fromkeys(_named(self._flow, self._path, "entry"), "something")
-            world.enter_all(self._flow.id, [self._who], data)
-            self._note("enter", data)
+            if world.journeys():  # whoever is in its segment came in by being there
+                self._note_messages()
+            else:
+                world.enter_all(self._flow.id, [self._who], data)
+                self._note("enter", data)
             tried = 0
             while (at := self._gone()) < len(self._path) and self._path[at].exit is not None:
                 self._act(self._path[at], at)
@@ -199,6 +202,9 @@ class _Trip:
     def _note(self, word: str, value: Any) -> None:
         """Write down an act that was done, and what messages did since."""
         self._steps.append(_Step(word, value))
+        self._note_messages()
+
+    def _note_messages(self) -> None:
         since = [each.message for each in self._world.became[self._seen :]]
         self._seen = len(self._world.became)
         sent = [each.element for each in since if each.state == _SENT]
