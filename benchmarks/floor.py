@@ -114,11 +114,9 @@ class Floor:
 
 
 def fill(kind: Kind, url: str, contacts: int, **due: int) -> None:
-    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`), all put in at once. It cleaned
-    up since, as it has when a day is over."""
+    """Let contacts wait for `opened` in a database that is laid out (see `Floor.wait`), all put in at once."""
     with closing(Floor(kind, url)) as floor:
         floor.wait(contacts, **due)
-        floor.clean()
 
 
 def grow(kind: Kind, url: str, contacts: int, apart: int) -> None:

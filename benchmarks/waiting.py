@@ -58,7 +58,7 @@ def in_the_same_second(scale: Scale, kinds: Sequence[Kind]) -> Chapter:
     figures: list[Figure] = []
     for kind in kinds:
         url = _laid_out(kind)
-        fill(kind, url, scale.due)
+        grow(kind, url, scale.due, apart=0)
         fired = fire_elsewhere(url, journey.NOW + journey.DAY, 10 * scale.due)
         lost = scale.due - _ended(kind, url)
         kind.drop(url)
