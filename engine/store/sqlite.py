@@ -1,13 +1,12 @@
 """A project's database in one SQLite file, or in memory.
 
-WAL, and every write in `BEGIN IMMEDIATE`, so that what a transaction read still holds when it writes. Within a process
-writers take turns at a lock, which is fair where SQLite's own is not.
+WAL, and every write in `BEGIN IMMEDIATE`, so that what a transaction read still holds when it writes. Writers stand in
+line (`line.py`), which is fair where SQLite's own lock is not.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache, partial
@@ -17,7 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
+from tactful.engine.clock import SystemClock
 from tactful.engine.store.database import IN_MEMORY, Store, StoreError
+from tactful.engine.store.line import FairLock, Line, patiently
 from tactful.engine.store.tables import metadata
 from tactful.engine.store.trouble import trouble_with_sqlite
 
@@ -33,7 +34,8 @@ class SqliteStore(Store):
         self.in_memory = parsed.database in (None, "", ":memory:")
         self.path = None if self.in_memory else Path(str(parsed.database))
         self._busy_ms = busy_ms
-        self._turn = threading.RLock()
+        self._turn = FairLock()
+        self._line = None if self.path is None else Line(self.path, busy_ms)
         self._image = image
         super().__init__(str(self.path or url), self._engine(url))
 
@@ -50,15 +52,19 @@ class SqliteStore(Store):
         def _settings(connection: Any, _record: object) -> None:
             connection.isolation_level = None  # we say BEGIN ourselves, and which kind
             if not self.in_memory:
-                connection.execute("PRAGMA journal_mode=WAL")
+                # Where several open a new file at once, SQLite lets one change its mode, and refuses the others.
+                until = SystemClock().monotonic() + self._busy_ms / 1000
+                patiently(lambda: connection.execute("PRAGMA journal_mode=WAL"), until)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA cache_size=-65536")
             connection.execute("PRAGMA foreign_keys=ON")
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            if self._line is not None and connection.get_execution_options().get("writes", False):
+                self._line.begin(_of_sqlite(connection.connection))
+            else:
+                connection.exec_driver_sql("BEGIN")  # in memory there is nobody else
 
         return engine
 
@@ -82,6 +88,11 @@ class SqliteStore(Store):
         else:
             with self._in_words(), self.engine.connect() as connection, connection.begin():
                 yield connection
+
+    def close(self) -> None:
+        super().close()
+        if self._line is not None:
+            self._line.close()
 
     def _trouble(self, error: Exception) -> str | None:
         return trouble_with_sqlite(error)
@@ -122,7 +133,7 @@ class SqliteStore(Store):
 
 def _of_sqlite(connection: PoolProxiedConnection) -> sqlite3.Connection:
     found = connection.driver_connection
-    assert isinstance(found, sqlite3.Connection), "only SQLite has databases in memory"
+    assert isinstance(found, sqlite3.Connection), "the driver is Python's own"
     return found
 
 
