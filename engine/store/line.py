@@ -41,6 +41,11 @@ class FairLock:
         self._taken = False
         self._waiting: deque[threading.Lock] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for it."""
+        return len(self._waiting)
+
     def __enter__(self) -> None:
         with self._guard:
             if not self._taken:
