@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import disk_usage
@@ -82,7 +81,6 @@ def main() -> None:
 def measure(scale: Scale, names: Sequence[str], *, postgresql: bool = True) -> dict[str, Chapter]:
     """Run benchmarks by their names, one after the other; it says on standard error how it gets on."""
     gc.set_threshold(50_000, 20, 50)  # as the daemon has it
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # woken while it works, it warns each time
     chapters: dict[str, Chapter] = {}
     with databases(say, postgresql=postgresql) as kinds:
         for name in names:

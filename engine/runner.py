@@ -56,13 +56,18 @@ class Runner:
 
     def _next_piece(self) -> bool:
         """Do the next piece of what is due or under way; whether there was any."""
-        host, lifecycle = self._engine.host, self._engine.lifecycle
+        lifecycle = self._engine.lifecycle
         self.pulse.tried_at = self._clock.monotonic()
-        did = bool(host.tick(self._clock.now()) or lifecycle.go_on(self._clock.now()) or self._read_overdue())
+        did = bool(self._fire() or lifecycle.go_on(self._clock.now()) or self._read_overdue())
         self.pulse.worked_at = self._clock.monotonic()
         if did:
             self._moved()
         return did
+
+    def _fire(self) -> int:
+        host, now = self._engine.host, self._clock.now()
+        due_at = host.next_due()  # woken for nothing, it keeps nobody from writing
+        return 0 if due_at is None or due_at > now else host.tick(now)
 
     def _let_go(self) -> bool:
         return self._retention is not None and self._retention.go_on(self._clock.now())

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import select
 
 from tactful.elements import catalogue
-from tactful.engine.alarm import Alarm
+from tactful.engine.alarm import REST_MS, Alarm
 from tactful.engine.clock import SystemClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
@@ -92,6 +92,47 @@ def test_the_alarm_woken_at_work_does_another_round() -> None:
         alarm.wake()
         go_on.set()
         wait_until(lambda: len(runs) >= 2)
+
+
+def test_the_alarm_woken_often_at_work_does_one_more_run_and_nobody_warns(caplog: pytest.LogCaptureFixture) -> None:
+    runs: list[int] = []
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def work() -> int | None:
+        runs.append(CLOCK.now())
+        at_work.set()
+        go_on.wait(10)
+        return None
+
+    with alarm_of(work, fail) as alarm:
+        assert at_work.wait(10)
+        for _ in range(50):
+            alarm.wake()
+        go_on.set()
+        wait_until(lambda: len(runs) == 2)
+        alarm.wake()
+        wait_until(lambda: len(runs) >= 3)
+    assert len(runs) == 3
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_the_alarm_rests_between_runs_however_often_it_is_woken() -> None:
+    began: list[int] = []
+    ended: list[int] = []
+
+    def work() -> int | None:
+        began.append(CLOCK.now())
+        if len(began) == 10:
+            return None
+        alarm.wake()
+        ended.append(CLOCK.now())
+        return began[-1]  # and there is always something due
+
+    alarm = Alarm(work, CLOCK, fail)
+    alarm.start()
+    wait_until(lambda: len(began) == 10)
+    alarm.stop()
+    assert min(later - earlier for earlier, later in zip(ended, began[1:], strict=False)) >= REST_MS
 
 
 def test_work_that_fails_is_told_and_the_alarm_goes_on() -> None:
