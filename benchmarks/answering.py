@@ -28,7 +28,7 @@ from tactful.engine.alarm import Alarm
 from tactful.engine.channels import Accepted, Outcome, Outgoing
 from tactful.engine.clock import SystemClock
 from tactful.engine.compose import Engine, open_engine
-from tactful.engine.daemon import LOOK_SECONDS
+from tactful.engine.daemon import LOOK_AGAIN_SECONDS, LOOK_SECONDS
 from tactful.engine.delivery import Lane
 from tactful.engine.host import BATCH
 from tactful.engine.incoming import Incoming
@@ -187,12 +187,15 @@ def _going(engine: Engine, noted: Noted) -> Iterator[Callable[[], None]]:
                 woken.wait(lane.seconds_to_next())
             else:
                 alarm.wake()
+                stopping.wait(lane.seconds_of_rest())
 
     def watch() -> None:
         with closing(engine.store.changes()) as changes:
-            while not stopping.wait(LOOK_SECONDS):
-                if changes.changed():
+            wait = LOOK_SECONDS
+            while not stopping.wait(wait):
+                if changed := changes.changed():
                     wake()
+                wait = LOOK_AGAIN_SECONDS if changed else LOOK_SECONDS
 
     alarm = Alarm(Runner(engine, clock, woken.set).work, clock, _failed)
     threads = [threading.Thread(target=each) for each in (deliver, watch)]

@@ -37,6 +37,9 @@ from tactful.engine.workers import BEAT_SECONDS, Worker
 LOOK_SECONDS = 0.2
 """How often the database is asked whether another process changed it: two microseconds' work."""
 
+LOOK_AGAIN_SECONDS = 0.05
+"""How soon it is asked again after it was changed: who changed it once is most often still at it."""
+
 FILES_SECONDS = 1.0
 CLOCK_JUMP_SECONDS = 1.0
 
@@ -129,14 +132,17 @@ class Daemon:
         """Look after what no timer tells of: other processes' changes, changed files, a clock that jumped. `wall` and
         `steady` are what the clock said at the start, in seconds."""
         files_at = beat_at = 0.0
-        while not self._stop.wait(LOOK_SECONDS):
+        wait = LOOK_SECONDS
+        while not self._stop.wait(wait):
             now_wall, now_steady = self._clock.now() / 1000, self._clock.monotonic()
             jumped = abs((now_wall - wall) - (now_steady - steady)) > CLOCK_JUMP_SECONDS
             wall, steady = now_wall, now_steady
             if jumped:
                 log.warning("the clock was set", to=now_wall)
-            if jumped or changes.changed():
+            changed = changes.changed()
+            if jumped or changed:
                 self.wake()
+            wait = LOOK_AGAIN_SECONDS if changed else LOOK_SECONDS
             if now_steady >= beat_at and not self._worker.alone:
                 beat_at = now_steady + BEAT_SECONDS
                 try:

@@ -40,6 +40,10 @@ IN_HAND_SECONDS = 0.1
 """How much of a sender's time may be in hand at once. What is in hand cannot be called back, and after a
 crash nobody knows of it; so it is little."""
 
+ROUND_SECONDS = 0.02
+"""How far apart rounds begin that find little to do. Each takes two turns to write from those who are waited for, so
+what is queued meanwhile goes together."""
+
 FEWEST, MOST = 1, 200
 RECORD_EVERY = 50
 LOOK_AGAIN_SECONDS = 30.0
@@ -97,6 +101,7 @@ class Lane:
         self._links = links
         self._tracking = tracking
         self._most_in_hand = FEWEST
+        self._rested_at = clock.monotonic()
         self._worker = worker
         self._recorder = _Recorder(outbox, clock, worker)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
@@ -109,8 +114,9 @@ class Lane:
         """
         self._recorder.record()
         most = self._most_in_hand if self.pace is None else self.pace.allows(self._clock.monotonic())
-        now = self._clock.now()
+        now, began = self._clock.now(), self._clock.monotonic()
         took = self._take(now, most) if most else Took()
+        self._rested_at = began + ROUND_SECONDS if took.looked_at < most else began
         if not took.messages:
             return took.looked_at
         taken = took.messages
@@ -234,6 +240,10 @@ class Lane:
         # Due and yet not taken: sending is halted, and going on is a change that wakes this lane.
         return min(LOOK_AGAIN_SECONDS, max(due_in, paced or NOT_TAKEN_SECONDS))
 
+    def seconds_of_rest(self) -> float:
+        """How long to leave it alone, asked after `deliver`; 0 where more is waiting."""
+        return max(0.0, self._rested_at - self._clock.monotonic())
+
     def close(self) -> None:
         """Let go of the connection."""
         self._connector.close()
@@ -331,5 +341,6 @@ class Delivery:
                 sent, wait = 0, LOOK_AGAIN_SECONDS
             if sent:
                 self._told()
+                self._stopping.wait(lane.seconds_of_rest())
             elif wait:
                 woken.wait(wait)

@@ -20,7 +20,7 @@ from tactful.engine.channels import Accepted, Outcome, Outgoing, Refused, Unknow
 from tactful.engine.clock import SetClock
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.delivery import Lane
+from tactful.engine.delivery import ROUND_SECONDS, Lane
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.optout.noes import BOUNCED_HARD, No
@@ -463,6 +463,18 @@ def test_a_connector_that_raises_leaves_one_unknown_and_the_rest_queued(desk: De
         lane.deliver()
     assert states(desk) == ["sent", "queued", "queued"]  # email is repeated where nobody knows
     assert [desk.row(MessageKey(n, 1))["unknowns"] for n in (1, 2, 3)] == [0, 1, 0]
+
+
+def test_a_lane_that_found_little_to_do_is_left_alone_for_a_moment(desk: Desk) -> None:
+    """What is queued meanwhile goes together; where more is waiting, it goes on at once."""
+    lane = lane_of(desk, Provider(), most=2)
+    for name in ("ana", "bo", "cy"):
+        desk.queue(f"{name}@example.com")
+    assert (lane.deliver(), lane.seconds_of_rest()) == (2, 0.0)
+    lane._most_in_hand = 2
+    assert (lane.deliver(), lane.seconds_of_rest()) == (1, ROUND_SECONDS)
+    desk.world.advance(seconds=1)
+    assert lane.seconds_of_rest() == 0.0
 
 
 class Torn(Send):
