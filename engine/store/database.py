@@ -85,6 +85,11 @@ class Store(ABC):
         """All that is committed of a database in memory, as a file would hold it. Not within a transaction."""
         raise NotImplementedError("a database that lasts needs none")
 
+    @property
+    def waits(self) -> int:
+        """How often a thread of this process had to wait for its turn to write; 0 where nobody knows."""
+        return 0
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -40,6 +40,8 @@ class FairLock:
         self._guard = threading.Lock()
         self._taken = False
         self._waiting: deque[threading.Lock] = deque()
+        self.waits = 0
+        """How often somebody had to wait so far."""
 
     @property
     def waiting(self) -> int:
@@ -54,6 +56,7 @@ class FairLock:
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)
+            self.waits += 1
         try:
             mine.acquire()  # until it is handed over
         except BaseException:  # somebody pressed Ctrl-C

@@ -127,6 +127,10 @@ class SqliteStore(Store):
         finally:
             tx.exec_driver_sql("PRAGMA secure_delete=OFF")
 
+    @property
+    def waits(self) -> int:
+        return self._turn.waits
+
     def changes(self) -> DataVersion:
         return DataVersion(self)
 

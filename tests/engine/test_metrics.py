@@ -350,19 +350,3 @@ def test_asked_to_stop_it_begins_no_further_piece_of_work(waiting: World) -> Non
     pieces = iter((False, True))
     Runner(waiting.engine, now, stopping=lambda: next(pieces, True)).work()
     assert waiting.path(1)[-1] == ("unopened", "done"), "one piece is done whole"
-
-
-def test_woken_for_nothing_it_asks_for_no_turn_to_write(waiting: World) -> None:
-    class Asked(Observer):
-        def __init__(self) -> None:
-            self.times = 0
-
-        def asked(self) -> Tally:
-            self.times += 1
-            return Tally()
-
-    asked = waiting.engine.store.observer = Asked()
-    assert Runner(waiting.engine, SetClock(MONDAY + 23 * HOUR)).work() == MONDAY + 24 * HOUR
-    assert asked.times == 0
-    Runner(waiting.engine, SetClock(MONDAY + 24 * HOUR)).work()
-    assert asked.times > 0
