@@ -32,6 +32,7 @@ from tactful.engine.interpreter import REMOVED
 from tactful.engine.optout import noes
 from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.optout.opting import look_again
+from tactful.engine.rules.entry import Entries
 from tactful.engine.rules.receipts import SENT, received_state
 from tactful.engine.rules.situation import (
     Delta,
@@ -68,6 +69,9 @@ class Entered:
 
 _LEARNT = Told("learnt")
 _NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
+_NO_MESSAGES: Mapping[str, Message] = {}
+_NO_ENTRIES: Mapping[str, Entries] = {}
+_NO_FLOWS: frozenset[str] = frozenset()
 
 
 class UnknownFlow(Exception):
@@ -284,29 +288,30 @@ class Host:
         numbers = list(stimuli)
         unread = [number for number in numbers if number not in known]
         contacts = {**known, **reading.contacts(tx, unread)} if unread else known
+        name, version = self.flows.name, self.flows.version
         journeys = reading.active_journeys(tx, numbers)
         messages = reading.messages(tx, [row[0] for row in journeys]) if journeys else {}
         running: dict[int, list[Running]] = defaultdict(list)
         for row in journeys:
-            journey = rows.read_journey(row, self.flows.name[row[2]])
-            flow = self.flows.version(tx, journey.version)
+            journey = rows.read_journey(row, name[row[2]])
             stands = row[reading.STOOD_STILL] is not None
-            running[journey.contact].append(Running(journey, flow, messages.get(journey.id, {}), stands))
+            sent = messages.get(journey.id, _NO_MESSAGES)
+            running[journey.contact].append(Running(journey, version(tx, journey.version), sent, stands))
         segments = [self.flows.number[live.flow.id] for live in self.flows.live.by_segment]
         members = reading.members(tx, numbers) if segments else {}
         entries = reading.entries(tx, numbers, sorted({*segments, *self._enterable(stimuli)}))
         log_end = numbering.newest(tx, EVENT.c.id)
         # After a send comes a wait, most often: what may have answered it already is read for all at once.
         log = _logs(tx, {number: running.get(number, ()) for number in _after_sends(stimuli)})
-        name = self.flows.name
         for number in numbers:
-            if number not in contacts:
+            contact = contacts.get(number)
+            if contact is None:
                 continue
             yield Situation(
-                contacts[number],
+                contact,
                 running.get(number, ()),
-                {name[flow]: each for flow, each in entries[number].items()} if number in entries else NOTHING,
-                frozenset([name[flow] for flow in members.get(number, ())]),
+                {name[flow]: each for flow, each in entries[number].items()} if number in entries else _NO_ENTRIES,
+                frozenset([name[flow] for flow in members[number]]) if number in members else _NO_FLOWS,
                 log.get(number),
                 log_end,
             )
@@ -317,11 +322,10 @@ class Host:
         events: set[str] = set()
         for of_one in stimuli.values():
             for each in of_one:
-                match each:
-                    case Enter(flow, _):
-                        flows.add(flow)
-                    case Happened(event):
-                        events.add(event.name)
+                if isinstance(each, Happened):
+                    events.add(each.event.name)
+                elif isinstance(each, Enter):
+                    flows.add(each.flow)
         for name in events:
             flows.update(live.flow.id for live in self.flows.live.by_event.get(name, ()))
         return {self.flows.number[flow] for flow in flows}

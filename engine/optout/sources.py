@@ -3,6 +3,8 @@ go by so many names."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 KEYWORD, LINK, FLOW, PROVIDER = "keyword", "link", "flow", "provider"
 COMPLAINT, BOUNCE, IMPORT, BY_HAND, API, OTHER = "complaint", "bounce", "import", "person", "api", "other"
 
@@ -19,6 +21,7 @@ _BY_FIRST_WORD = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def kind_of(source: str) -> str:
     """The kind of a source, as an entry of the Do Not Contact list has it."""
     return _WHOLE.get(source) or _BY_FIRST_WORD.get(source.partition(" ")[0], OTHER)
