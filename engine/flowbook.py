@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from tactful.elements.contract import Element
 from tactful.engine.rules.situation import LiveFlow, LiveFlows
-from tactful.engine.store.statements import table
+from tactful.engine.store.statements import Query, table
 from tactful.engine.store.tables import FlowRow, FlowVersion, SwitchRow
 from tactful.flows.load import load_sources
 from tactful.flows.model import Flow
@@ -26,7 +26,7 @@ NOTING = "noting "
 """Before the number of a flow: the switch that says that those in its segment are still being noted, and how far
 that came. Until it is done nobody enters."""
 
-_CHANGES = select(SWITCH.c.number).where(SWITCH.c.name == "flows")
+_changes = Query(select(SWITCH.c.number).where(SWITCH.c.name == "flows"))
 
 
 class FlowGone(Exception):
@@ -78,7 +78,8 @@ class Flowbook:
 
     def refresh(self, tx: Connection) -> None:
         """Read the published flows again if they changed since. Raises FlowGone."""
-        changes = int(tx.scalar(_CHANGES) or 0)
+        found = _changes.rows(tx)
+        changes: int = found[0][0] if found else 0
         if changes <= self._page.at:
             return
         rows = list(tx.execute(select(FLOW.c.number, FLOW.c.id, FLOW.c.version, FLOW.c.state)))

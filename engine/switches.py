@@ -5,15 +5,17 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from tactful.elements.contract import Instant
-from tactful.engine.store.statements import insert_or, table
+from tactful.engine.store.statements import Query, insert_or, table
 from tactful.engine.store.tables import SwitchRow
 
 SWITCH = table(SwitchRow)
 
+_halted = Query(select(SWITCH.c.number).where(SWITCH.c.name == "halt"))
+
 
 def halted(tx: Connection) -> bool:
     """Whether all sending is stopped. Asked in the transaction that takes messages."""
-    return tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "halt")) is not None
+    return bool(_halted.rows(tx))
 
 
 def halted_since(tx: Connection) -> tuple[Instant, str | None] | None:

@@ -7,9 +7,11 @@ be several, and one that does not commit leaves a gap.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from sqlalchemy import Column, Connection, func, select, text
 
+from tactful.engine.store.statements import Query
 from tactful.engine.store.tables import metadata
 
 _AT_ONCE = 256
@@ -20,7 +22,12 @@ def newest(tx: Connection, column: Column[int]) -> int:
     if tx.dialect.name == "postgresql":
         counted = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_sequence(column)}"
         return int(tx.exec_driver_sql(counted).scalar_one())
-    return int(tx.scalar(select(func.coalesce(func.max(column), 0))) or 0)
+    return int(_newest(column).rows(tx)[0][0])
+
+
+@cache
+def _newest(column: Column[int]) -> Query:
+    return Query(select(func.coalesce(func.max(column), 0)))
 
 
 def next_ids(tx: Connection, column: Column[int], number: int) -> Iterator[int]:
