@@ -125,6 +125,7 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("tactful.elements.options.mistake", "Mistake"): _as_said,
     ("sqlalchemy.exc", "SQLAlchemyError"): _database,
     ("sqlite3", "Error"): _database,
+    ("psycopg", "Error"): _database,
     ("builtins", "OSError"): _file,
 }
 """Errors that are no fault of ours, by where they are defined, with what is said of them."""

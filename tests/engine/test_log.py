@@ -68,7 +68,7 @@ def test_a_daemon_in_trouble_tells_nothing_of_its_contacts(
     text = "".join(said)
     failed = [each for each in map(json.loads, text.splitlines()) if "failed" in each["event"]]
     assert failed, text
-    assert "sqlalchemy.exc.IntegrityError" in failed[0]["exception"]
+    assert "sqlite3.IntegrityError" in failed[0]["exception"]
     assert "in deliver" in failed[0]["exception"], "where it happened is said"
     for secret in (ADDRESS, NAME, TEXT, "zdenka", "tajna"):
         assert secret.lower() not in text.lower(), text
