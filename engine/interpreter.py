@@ -95,8 +95,8 @@ class Journey(NamedTuple):
 
 
 class Visited(NamedTuple):
-    """An element a journey left: by which exit, when, and for which event of the log, if for one. With the
-    contact behind it, it is a row of the table of visits."""
+    """An element a journey left: by which exit, when, and for which event of the log, if for one. It is a row of the
+    table of visits as it stands."""
 
     journey: int
     step: int
@@ -104,8 +104,9 @@ class Visited(NamedTuple):
     exit: str
     arrived_at: Instant
     left_at: Instant
-    event: int | None = None
-    why: str | None = None
+    event: int | None
+    why: str | None
+    contact: int
 
 
 class Caused(NamedTuple):
@@ -213,7 +214,8 @@ def _walk(
         if target is None:
             raise _broken(node, flow, f"left by {exit!r}, which is none of its exits")
         now, step = visit.now, visit.step
-        visits.append(Visited(visit.journey, step, node.id, exit, visit.arrived_at, now, event, why))
+        who = visit.contact.number
+        visits.append(Visited(visit.journey, step, node.id, exit, visit.arrived_at, now, event, why, who))
         if target == END:
             return Step(_moved(journey, visit, DONE, None, None, now, None), visit, effects, visits)
         # Written out, not `_replace`, which takes three times as long; so are the visits and journeys above.

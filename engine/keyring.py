@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _KEY = table(KeyRow)
 _DATABASE = "database"
-_ERASED = "#"
+
+ERASED = "#"
+"""What the names of erased destinations begin with, and no address does."""
 
 
 class Keyring:
@@ -47,12 +49,12 @@ class Keyring:
     def erased(self, destination: str) -> list[str]:
         """The names under which a destination may stand on the Do Not Contact list once its contact was erased, the
         one for new entries first. Nothing leads back from them to the address."""
-        return [_ERASED + _digest(key, "erased", destination)[:20].hex() for key in self._keys]
+        return [ERASED + _digest(key, "erased", destination)[:20].hex() for key in self._keys]
 
 
 def is_erased(destination: str) -> bool:
     """Whether this is such a name, and no address."""
-    return destination.startswith(_ERASED)
+    return destination.startswith(ERASED)
 
 
 def keyring_of(store: Store, secret: str | None = None) -> Keyring:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, literal, select, tuple_
+from sqlalchemy import Connection, bindparam, exists, func, literal, literal_column, select, tuple_
 
 from tactful.elements.contract import (
     NOTHING,
@@ -27,7 +27,7 @@ from tactful.elements.contract import (
 )
 from tactful.elements.options.channel import CHANNELS
 from tactful.engine.addresses import destination_of
-from tactful.engine.keyring import Keyring, is_erased
+from tactful.engine.keyring import ERASED, Keyring, is_erased
 from tactful.engine.optout.chain import chained
 from tactful.engine.optout.sources import kind_of
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block
@@ -78,6 +78,13 @@ _blocks = Query(
     "destinations",
 )  # fmt: skip
 
+# Whether there may be entries of erased contacts. SQLite finds that out by the first character, which the key is in the
+# order of; PostgreSQL's order is that of a language, so there it is always looked for them.
+_may_be_erased = Query(
+    select(literal_column("1")).where(exists().where(BLOCK.c.destination >= ERASED, BLOCK.c.destination < "$")),
+    postgresql=select(literal_column("1")),
+)
+
 _heads = Query(
     select(BLOCK_ACT.c.destination, BLOCK_ACT.c.hash).where(
         BLOCK_ACT.c.id.in_(
@@ -112,10 +119,13 @@ class DoNotContactList:
     def blocks_of(self, tx: Connection, destinations: Iterable[str]) -> dict[str, list[Block]]:
         """The entries for each destination: its own, those of its domain, and those it had before its contact was
         erased. Read in the transaction that takes a message, this is the promise."""
-        names = {to: self._names(to) for to in destinations}
+        erased = bool(_may_be_erased.rows(tx))
+        names = {to: self._names(to, erased=erased) for to in destinations}
         found: dict[str, list[Block]] = {}
         for row in _blocks.rows(tx, as_list(dict.fromkeys(name for each in names.values() for name in each))):
             found.setdefault(row[0], []).append(Block(*row))
+        if not found:
+            return {}
         blocks = {to: [block for name in each for block in found.get(name, ())] for to, each in names.items()}
         return {to: each for to, each in blocks.items() if each}
 
@@ -180,11 +190,11 @@ class DoNotContactList:
         statement = select(*ACT_COLUMNS).where(BLOCK_ACT.c.destination.in_(names)).order_by(BLOCK_ACT.c.id)
         return [read_act(row) for row in tx.execute(statement)]
 
-    def _names(self, destination: str) -> list[str]:
-        """All names an entry for this destination may stand under."""
+    def _names(self, destination: str, *, erased: bool = True) -> list[str]:
+        """All names an entry for this destination may stand under, `erased` those from before its contact was, too."""
         local, at, domain = destination.rpartition("@")
         whole = [f"@{domain}"] if at and local else []
-        return [destination, *whole, *self.keyring.erased(destination)]
+        return [destination, *whole, *(self.keyring.erased(destination) if erased else ())]
 
 
 def read_act(row: Any) -> Act:

@@ -315,7 +315,17 @@ class _Turn:
         if journey.element is not None:
             exit = {STOPPED: "(stopped)", REMOVED: "(taken out)", FAILED: "(failed)"}[state]
             self.delta.visits.append(
-                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, None, why)
+                Visited(
+                    journey.id,
+                    journey.step,
+                    journey.element,
+                    exit,
+                    journey.arrived_at,
+                    self._now,
+                    None,
+                    why,
+                    journey.contact,
+                )
             )
         self.delta.withdrawn.append(journey.id)
         self._running.pop(journey.id, None)

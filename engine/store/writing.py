@@ -15,7 +15,7 @@ from tactful.elements.contract import (
     SendMessage,
     Settings,
 )
-from tactful.engine.interpreter import Caused, Journey, zone_of
+from tactful.engine.interpreter import Caused, Journey, Visited, zone_of
 from tactful.engine.optout.do_not_contact import Change, Entry, resolve
 from tactful.engine.rules.situation import Delta
 from tactful.engine.rules.turn import sender_of
@@ -43,7 +43,7 @@ class Writer:
         self._now = now
         self._begun: list[tuple[Any, ...]] = []
         self._moved: list[tuple[Any, ...]] = []
-        self._visits: list[tuple[Any, ...]] = []
+        self._visits: list[Visited] = []
         self._messages: list[tuple[Any, ...]] = []
         self._withdrawn: list[tuple[int, int]] = []
         self._used: list[tuple[int, int]] = []
@@ -68,8 +68,7 @@ class Writer:
             else:
                 self._moved.append(rows.moved_journey(journey))
         number = contact.number
-        for visited in delta.visits:
-            self._visits.append((*visited, number))
+        self._visits += delta.visits
         now_is = delta.contact or contact
         # Loops, for most of these are empty, and a generator is dear to make for nothing.
         for journey, caused in delta.deeds:

@@ -39,9 +39,7 @@ _MESSAGES = (
     .order_by(MESSAGE.c.journey, MESSAGE.c.step)
 )
 _JOURNEYS = select(*reading.JOURNEY_COLUMNS).join(CONTACT, CONTACT.c.id == JOURNEY.c.contact).order_by(JOURNEY.c.id)
-_VISITS = select(
-    *(VISIT.c[name] for name in ("journey", "step", "element", "exit", "arrived_at", "left_at", "event", "why"))
-).order_by(VISIT.c.step)
+_VISITS = select(*(VISIT.c[name] for name in Visited._fields)).order_by(VISIT.c.step)
 
 _TAKEN = (
     select(FLOW.c.id, VISIT.c.element, VISIT.c.exit)
@@ -64,11 +62,7 @@ def journeys(tx: Connection, flow_names: dict[int, str], contact: str | None) ->
 
 def visits(tx: Connection, journey: int) -> list[Visited]:
     """The elements a journey left, in their order."""
-    found = tx.execute(_VISITS.where(VISIT.c.journey == journey))
-    return [
-        Visited(journey, step, element, exit, arrived_at, left_at, event, why)
-        for journey, step, element, exit, arrived_at, left_at, event, why in found
-    ]
+    return [Visited._make(row) for row in tx.execute(_VISITS.where(VISIT.c.journey == journey))]
 
 
 def taken(tx: Connection) -> frozenset[Taken]:
