@@ -69,6 +69,7 @@ class Entered:
 
 _LEARNT = Told("learnt")
 _NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
+_TIME_CAME: Sequence[Stimulus] = (TimeCame(),)
 _NO_MESSAGES: Mapping[str, Message] = {}
 _NO_ENTRIES: Mapping[str, Entries] = {}
 _NO_FLOWS: frozenset[str] = frozenset()
@@ -188,7 +189,7 @@ class Host:
         with self.transaction(shared=True) as tx:
             due = hold_due(tx, now, most)
             if due:
-                self.take_turns(tx, {number: [TimeCame()] for number in due}, now, due)
+                self.take_turns(tx, dict.fromkeys(due, _TIME_CAME), now, due)
             return len(due)
 
     def next_due(self) -> Instant | None:

@@ -140,8 +140,8 @@ class DoNotContactList:
         off = {each.entry.destination for each in changes if not each.adds}
         mine = {to: [to, *self.keyring.erased(to)] for to in off}
         names.update(name for each in mine.values() for name in each)
-        there = {Entry(*row[:4]) for row in _blocks.rows(tx, as_list(names))}
-        before = frozenset(there)
+        before = frozenset([Entry(*row[:4]) for row in _blocks.rows(tx, as_list(names))])
+        there = set(before)
         kept: dict[Entry, Change] = {}
         dropped: set[Entry] = set()
         acts: list[tuple[Entry, Change]] = []
@@ -169,7 +169,7 @@ class DoNotContactList:
         self._keep(tx, acts, now)
         # What goes on under another name, since its contact was erased, was counted before.
         tally_of(tx).opt_outs.update(
-            kind_of(each.source) for each in made if each.adds and not is_erased(each.entry.destination)
+            [kind_of(each.source) for each in made if each.adds and not is_erased(each.entry.destination)]
         )
         return made
 

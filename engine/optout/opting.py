@@ -8,6 +8,7 @@ them out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, or_, select, update
@@ -16,7 +17,7 @@ from tactful.elements.contract import Instant
 from tactful.engine.incoming import OPTED_IN, OPTED_OUT, Incoming
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.optout.do_not_contact import Change
-from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING, one_of
+from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING_LITERALS, Query, among, as_list
 
 if TYPE_CHECKING:
     from tactful.engine.host import Host
@@ -58,39 +59,55 @@ def opt(
 
 def look_again(tx: Connection, destinations: Sequence[str]) -> None:
     """Look again at once at the waiting messages of contacts who have these addresses: what the list says changed."""
-    if not destinations:
-        return
-    theirs = select(CONTACT.c.id).where(_has_one_of(destinations))
-    journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
-    # What others change at this moment is theirs: it waits for no time, or for a short one.
-    waiting = (
-        select(*(column.label(f"the_{column.name}") for column in _KEY))
-        .where(MESSAGE.c.journey.in_(journeys), MESSAGE.c.state.in_(WAITING), MESSAGE.c.due_at.is_not(None))
-        .with_for_update(key_share=True, skip_locked=True)
-    )
-    found = tx.execute(waiting).mappings().all()
+    lists = _by_kind(destinations)
+    found = _waiting_at(*lists).rows(tx, *lists.values()) if lists else ()
     if found:
-        tx.execute(_at_once, [dict(each) for each in found])
+        tx.execute(_at_once, [{f"the_{column.name}": row[at] for at, column in enumerate(_KEY)} for row in found])
 
 
 def contacts_at(tx: Connection, destinations: Sequence[str]) -> list[str]:
     """The contacts (by their own ids) who have one of these addresses; several may share one."""
-    if not destinations:
-        return []
-    return list(tx.scalars(select(CONTACT.c.key).where(_has_one_of(destinations)).order_by(CONTACT.c.id)))
+    lists = _by_kind(destinations)
+    return [row[0] for row in _contacts_at(*lists).rows(tx, *lists.values())] if lists else []
 
 
-def _has_one_of(destinations: Sequence[str]) -> ColumnElement[bool]:
-    email = func.lower(CONTACT.c.email)
+def _by_kind(destinations: Sequence[str]) -> dict[str, str]:
+    """The lists of whole domains, of emails and of phone numbers among these; only those that hold something."""
     whole = [each for each in destinations if each.startswith("@")]
-    single = [each for each in destinations if not each.startswith("@")]
+    emails = [each for each in destinations if "@" in each and not each.startswith("@")]
+    phones = [each for each in destinations if each.startswith("+") and "@" not in each]
+    kinds = {"whole": whole, "emails": emails, "phones": phones}
+    return {kind: as_list(each) for kind, each in kinds.items() if each}
+
+
+@cache
+def _waiting_at(*kinds: str) -> Query:
+    theirs = select(CONTACT.c.id).where(_has_one_of(kinds))
+    journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
+    # What others change at this moment is theirs: it waits for no time, or for a short one.
+    waiting = (
+        select(*_KEY)
+        .where(MESSAGE.c.journey.in_(journeys), MESSAGE.c.state.in_(WAITING_LITERALS), MESSAGE.c.due_at.is_not(None))
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return Query(waiting, *kinds)
+
+
+@cache
+def _contacts_at(*kinds: str) -> Query:
+    return Query(select(CONTACT.c.key).where(_has_one_of(kinds)).order_by(CONTACT.c.id), *kinds)
+
+
+def _has_one_of(kinds: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a contact's addresses are in the lists of these kinds."""
+    email = func.lower(CONTACT.c.email)
     has_it: list[ColumnElement[bool]] = []
-    if whole:  # one look at the contacts, however many domains there are
+    if "whole" in kinds:  # one look at the contacts, however many domains there are
         before = func.rtrim(email, func.replace(email, "@", ""))  # up to the last @, in words all databases know
         domain = func.substr(email, func.length(before))
-        has_it.append(CONTACT.c.email.is_not(None) & one_of(domain, whole))
-    if any("@" in each for each in single):
-        has_it.append(CONTACT.c.email.is_not(None) & one_of(email, single))
-    if any(each.startswith("+") for each in single):
-        has_it.append(CONTACT.c.phone.is_not(None) & one_of(CONTACT.c.phone, single))
-    return or_(False, *has_it)
+        has_it.append(CONTACT.c.email.is_not(None) & among(domain, bindparam("whole")))
+    if "emails" in kinds:
+        has_it.append(CONTACT.c.email.is_not(None) & among(email, bindparam("emails")))
+    if "phones" in kinds:
+        has_it.append(CONTACT.c.phone.is_not(None) & among(CONTACT.c.phone, bindparam("phones")))
+    return or_(*has_it)

@@ -108,17 +108,16 @@ class Writer:
 
     def _change_list(self, contact: Contact, journey: Journey, caused: Caused) -> None:
         change = caused.effect
-        assert isinstance(change, AddToDoNotContact | RemoveFromDoNotContact)
+        assert isinstance(change, (AddToDoNotContact, RemoveFromDoNotContact))
         adds = isinstance(change, AddToDoNotContact)
         source = f"flow {journey.flow}, element {caused.element}"
         evidence = {
             "flow": journey.flow, "version": journey.version, "element": caused.element, "journey": journey.id,
             "step": caused.step, "contact": contact.key,
         }  # fmt: skip
-        self.changes.extend(
-            Change(adds, Entry(*named, change.covers), source, change.reason, evidence)
-            for named in resolve(contact, change, self._settings(journey.flow))
-        )
+        for to, channel, sender in resolve(contact, change, self._settings(journey.flow)):
+            entry = Entry(to, channel, sender, change.covers)
+            self.changes.append(Change(adds, entry, source, change.reason, evidence))
 
     def write(self, tx: Connection, statements: Statements) -> None:
         """Write everything collected."""
