@@ -406,11 +406,15 @@ class _Turn:
                           self._now, since=entry.id)  # fmt: skip
         self.delta.began.append(journey.id)
         try:
-            visit = self._keep(start(flow, journey, self._contact, self._now), flow)
+            self._keep(start(flow, journey, self._contact, self._now), flow)
         except ElementError as error:
             self._take_out(journey, FAILED, str(error))
             return
-        self._settle(journey.id, visit)
+        # Its entry is the newest event that counts, and what it sent waits to go out: nothing is known yet that could
+        # move it on. But where nobody named a sender, the send has failed already.
+        running = self._running.get(journey.id)
+        if running is not None and "failed" in [message.state for message in running.messages.values()]:
+            self._settle(journey.id)
         self._fire(self._now)
 
     def _stopped_at_once(self, flow: Flow, entry: Event) -> str | None:
