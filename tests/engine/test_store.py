@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, insert
+from sqlalchemy import Connection, create_engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tactful.engine import outbox
@@ -25,7 +26,7 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.store import holding, reading
 from tactful.engine.store.database import StoreError, open_store
 from tactful.engine.store.sqlite import SqliteStore as Store
-from tactful.engine.store.statements import CONTACT, one_of
+from tactful.engine.store.statements import CONTACT, VISIT, one_of
 from tactful.engine.store.tables import metadata
 
 
@@ -295,3 +296,18 @@ def test_a_list_of_any_length_is_one_value(tmp_path: Path) -> None:
             assert reading.contacts(tx, []) == {}
     finally:
         engine.close()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(1, 1, "a", "done", 5, 6, None, None, 9), (1, 2, "b", "done", 6, 7, None, None, 9)],
+        [(1, 1, "a", "done", 5, 6, None, None, 9), (1, 2, "b", "done", 6, 7, 3, "so", 9)],
+        [(1, 1, "a", "done", 5, 6, 3, "so", 9), (1, 2, "b", "done", 6, 7, None, None, 9)],
+        [(1, 1, "a", "done", 5, 6, None, "so", 9), (1, 2, "b", "done", 6, 7, 3, None, 9)],
+    ],
+)
+def test_a_batch_is_written_whoever_of_it_has_no_value(tmp_path: Path, rows: list[tuple[Any, ...]]) -> None:
+    with upgraded(tmp_path / "a.db") as store, store.write() as tx:
+        assert store.statements.add_visits.run(tx, rows) == len(rows)
+        assert list(tx.execute(select(VISIT).order_by(VISIT.c.step))) == rows
