@@ -190,8 +190,8 @@ class Played:
             if coming and coming[0][0] <= at and (due is None or coming[0][0] < due):
                 came_at, who = coming.pop(0)
                 world.until(came_at)
+                self.agree(who.key)  # before they are known: a segment may bring them in at once
                 world.put(who)
-                self.agree(who.key)
                 plans = self.plans[who.key]
                 self.conduct.begin(plans, came_at, crowd.event())  # type: ignore[arg-type]
                 if isinstance(crowd.flow.entry, ByHand):
