@@ -24,7 +24,7 @@ test-full: lint ## the same, with the long runs
 	@echo "== pytest, with the long runs"
 	@HYPOTHESIS_PROFILE=full $(BIN)/pytest --numprocesses $(WORKERS) -m "full or not full"
 
-bench: .venv/.dev ## measure, all of it in about half an hour; for a look: make bench BENCH=--quick
+bench: .venv/.dev ## measure, all of it in about an hour; for a look: make bench BENCH=--quick
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: .venv/.dev ## ruff and mypy, changing nothing
