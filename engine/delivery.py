@@ -47,7 +47,8 @@ what is queued meanwhile goes together."""
 FEWEST, MOST = 1, 200
 RECORD_EVERY = 50
 LOOK_AGAIN_SECONDS = 30.0
-NOT_TAKEN_SECONDS = 1.0
+SOON_SECONDS, NOT_TAKEN_SECONDS = 0.02, 1.0
+"""How soon to look again at what is due and was not taken: at first, and at last."""
 
 log = structlog.get_logger()
 
@@ -102,6 +103,7 @@ class Lane:
         self._tracking = tracking
         self._most_in_hand = FEWEST
         self._rested_at = clock.monotonic()
+        self._not_taken = SOON_SECONDS
         self._worker = worker
         self._recorder = _Recorder(outbox, clock, worker)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
@@ -233,12 +235,15 @@ class Lane:
     def seconds_to_next(self) -> float:
         """How long nothing can go out, as far as is known now; asked after `deliver` found nothing to do."""
         due_at = self._outbox.next_due(self.sender)
-        if due_at is None:
-            return LOOK_AGAIN_SECONDS
-        paced = 0.0 if self.pace is None else self.pace.seconds_to_next()
-        due_in = (due_at - self._clock.now()) / 1000
-        # Due and yet not taken: sending is halted, and going on is a change that wakes this lane.
-        return min(LOOK_AGAIN_SECONDS, max(due_in, paced or NOT_TAKEN_SECONDS))
+        due_in = LOOK_AGAIN_SECONDS if due_at is None else (due_at - self._clock.now()) / 1000
+        if due_in > 0:
+            self._not_taken = SOON_SECONDS
+            return min(LOOK_AGAIN_SECONDS, due_in)
+        if self.pace is not None and (paced := self.pace.seconds_to_next()):
+            return paced
+        # Due and yet not taken: somebody else holds it, for a moment; or sending is halted, who knows how long.
+        wait, self._not_taken = self._not_taken, min(2 * self._not_taken, NOT_TAKEN_SECONDS)
+        return wait
 
     def seconds_of_rest(self) -> float:
         """How long to leave it alone, asked after `deliver`; 0 where more is waiting."""
