@@ -138,33 +138,37 @@ class _InHand(NamedTuple):
     stood_still: int | None
 
 
-_with_all = (
+_of_journey = and_(JOURNEY.c.id == MESSAGE.c.journey, JOURNEY.c.contact == MESSAGE.c.contact)
+_in_hand_now = (
     select(
         *(MESSAGE.c[name] for name in _InHand._fields[:-2]), JOURNEY.c.state, JOURNEY.c.stood_still,
         *reading.CONTACT_COLUMNS,
     )
-    .select_from(MESSAGE)
-    .join(JOURNEY, and_(JOURNEY.c.id == MESSAGE.c.journey, JOURNEY.c.contact == MESSAGE.c.contact))
-    .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
+    .select_from(CONTACT)
+    .join(MESSAGE, MESSAGE.c.contact == CONTACT.c.id)
+    .join(JOURNEY, _of_journey)
     .where(among(MESSAGE.c.journey, bindparam("journeys")))
 )  # fmt: skip
-# All three are locked, and in the order of contacts: what is read is as it is after the wait for those who held them.
+# All three are locked, so that they are as they are read; the contact first, or whoever holds it would wait for its
+# message while this waits for them. PostgreSQL locks in the order of the names.
 _in_hand = Query(
-    _with_all,
+    _in_hand_now,
     "journeys",
-    postgresql=_with_all.order_by(CONTACT.c.id, MESSAGE.c.journey).with_for_update(key_share=True),
+    postgresql=_in_hand_now.order_by(CONTACT.c.id, MESSAGE.c.journey).with_for_update(
+        key_share=True, of=[CONTACT, MESSAGE, JOURNEY]
+    ),
 )
 _of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
 # None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
 _due = Query(
     select(*_of_message, JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values, *reading.CONTACT_COLUMNS)
     .select_from(MESSAGE)
-    .join(JOURNEY, and_(JOURNEY.c.id == MESSAGE.c.journey, JOURNEY.c.contact == MESSAGE.c.contact))
+    .join(JOURNEY, _of_journey)
     .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
     .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"))
     .order_by(MESSAGE.c.due_at)
     .limit(bindparam("most"))
-    .with_for_update(key_share=True, of=[MESSAGE, CONTACT], skip_locked=True),
+    .with_for_update(key_share=True, of=[CONTACT, MESSAGE], skip_locked=True),
     "by", "now", "most",
 )  # fmt: skip
 _DUE, _IN_HAND = len(_Due._fields), len(_InHand._fields)

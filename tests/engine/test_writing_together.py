@@ -14,6 +14,7 @@ from tests.engine.conftest import MONDAY
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout.do_not_contact import Change, Entry
+from tactful.engine.outbox import Settled
 from tactful.engine.store.database import StoreError
 from tactful.engine.store.holding import hold, hold_due, hold_list
 from tactful.engine.store.statements import BLOCK_ACT, EVENT
@@ -162,6 +163,19 @@ def test_an_event_waits_for_its_contact_and_counts_on_what_was_done(pair: Pair) 
     with pair.one.store.read() as tx:
         found = tx.scalars(select(EVENT.c.name).where(EVENT.c.contact == 1).order_by(EVENT.c.id)).all()
     assert found == ["began", "visited", "began"], "in the order they were learnt"
+
+
+def test_an_outcome_waits_for_its_contact_and_holds_nothing_of_theirs_meanwhile(pair: Pair) -> None:
+    """Else whoever holds the contact would wait for the message, and neither would come to an end."""
+    late = MONDAY + 2 * HOUR
+    pair.one.host.tick(late)
+    taken = pair.one.outbox.take(SENDER, late, 1).messages[0]
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [taken.contact.number])
+        done = pair.waits(lambda: pair.other.outbox.settle([Settled(taken.key, "sent")], late))
+        pair.one.host.learn(here, [Incoming("delivered", message=taken.key)], late)
+    done()
+    assert pair.world.messages()[taken.key] == "delivered", "which says more than that it was sent"
 
 
 def test_an_entry_waits_for_a_take_under_way_and_the_next_take_sees_it(pair: Pair) -> None:
