@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -10,11 +11,21 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
+from tactful.engine.clock import SystemClock
 from tactful.engine.store.database import IN_MEMORY, open_store
 from tactful.engine.testing import World
 
 MONDAY = 1_772_442_000_000
 """2026-03-02 09:00 UTC, a Monday."""
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for what another thread or process brings about; fail where it does not."""
+    clock, pause = SystemClock(), threading.Event()
+    give_up_at = clock.monotonic() + seconds
+    while not holds():
+        assert clock.monotonic() < give_up_at, "it did not come about in time"
+        pause.wait(0.005)
 
 
 class Server:

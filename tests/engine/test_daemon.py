@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 from sqlalchemy import select
+from tests.engine.conftest import wait_until
 
 from tactful.elements import catalogue
 from tactful.engine.alarm import REST_MS, Alarm
@@ -38,20 +39,25 @@ elements:
 """
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for what another thread brings about; fail where it does not."""
-    give_up_at = CLOCK.monotonic() + seconds
-    pause = threading.Event()
-    while not holds():
-        assert CLOCK.monotonic() < give_up_at, "it did not come about in time"
-        pause.wait(0.02)
-
-
 # --- the alarm
 
 
 def fail(error: Exception) -> None:
     raise AssertionError("the work failed") from error
+
+
+class Work:
+    """Work that begins, and goes on to its end when it may: when each run began."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+        self.began, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self) -> int | None:
+        self.runs.append(CLOCK.now())
+        self.began.set()
+        self.may_end.wait(10)
+        return None
 
 
 @contextmanager
@@ -78,41 +84,25 @@ def test_the_alarm_works_at_once_and_again_when_the_next_thing_is_due() -> None:
 
 
 def test_the_alarm_woken_at_work_does_another_round() -> None:
-    runs: list[int] = []
-    at_work, go_on = threading.Event(), threading.Event()
-
-    def work() -> int | None:
-        runs.append(CLOCK.now())
-        at_work.set()
-        go_on.wait(10)
-        return None
-
+    work = Work()
     with alarm_of(work, fail) as alarm:
-        assert at_work.wait(10)
+        assert work.began.wait(10)
         alarm.wake()
-        go_on.set()
-        wait_until(lambda: len(runs) >= 2)
+        work.may_end.set()
+        wait_until(lambda: len(work.runs) >= 2)
 
 
 def test_the_alarm_woken_often_at_work_does_one_more_run_and_nobody_warns(caplog: pytest.LogCaptureFixture) -> None:
-    runs: list[int] = []
-    at_work, go_on = threading.Event(), threading.Event()
-
-    def work() -> int | None:
-        runs.append(CLOCK.now())
-        at_work.set()
-        go_on.wait(10)
-        return None
-
+    work = Work()
     with alarm_of(work, fail) as alarm:
-        assert at_work.wait(10)
+        assert work.began.wait(10)
         for _ in range(50):
             alarm.wake()
-        go_on.set()
-        wait_until(lambda: len(runs) == 2)
+        work.may_end.set()
+        wait_until(lambda: len(work.runs) == 2)
         alarm.wake()
-        wait_until(lambda: len(runs) >= 3)
-    assert len(runs) == 3
+        wait_until(lambda: len(work.runs) >= 3)
+    assert len(work.runs) == 3
     assert [record.getMessage() for record in caplog.records] == []
 
 

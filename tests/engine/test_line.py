@@ -9,11 +9,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.engine.conftest import wait_until
 
 from tactful.engine.clock import SystemClock
 from tactful.engine.store.line import FairLock, Line, patiently
@@ -21,15 +22,6 @@ from tactful.engine.store.sqlite import SqliteStore
 
 CLOCK = SystemClock()
 ROUNDS = 50
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for what another thread or process brings about; fail where it does not."""
-    give_up_at = CLOCK.monotonic() + seconds
-    pause = threading.Event()
-    while not holds():
-        assert CLOCK.monotonic() < give_up_at, "it did not come about in time"
-        pause.wait(0.001)
 
 
 # --- threads
@@ -143,6 +135,20 @@ def somebody_is_in_front(line: Line) -> bool:
     return False
 
 
+@contextmanager
+def one_in_front(database: Path, line: Line, becomes: signal.Signals) -> Iterator[sqlite3.Connection]:
+    """Another process came to the front of the line and got this signal there. It gives the connection that holds the
+    database, since before it came."""
+    with closing(connected(database)) as holding:
+        holding.execute("begin immediate")
+        with another(WRITES_ONCE, database) as other:
+            wait_until(lambda: somebody_is_in_front(line))
+            other.send_signal(becomes)
+            if becomes == signal.SIGKILL:
+                other.wait()
+            yield holding
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     path = tmp_path / "one.db"
@@ -174,13 +180,7 @@ def test_two_processes_that_write_all_the_time_take_turns(database: Path) -> Non
 
 
 def test_who_is_killed_in_front_or_while_writing_keeps_nobody_waiting(database: Path) -> None:
-    line, holding = Line(database, 60_000), connected(database)
-    with closing(line), closing(holding):
-        holding.execute("begin immediate")
-        with another(WRITES_ONCE, database) as other:
-            wait_until(lambda: somebody_is_in_front(line))
-            other.send_signal(signal.SIGKILL)
-            other.wait()
+    with closing(Line(database, 60_000)) as line, one_in_front(database, line, signal.SIGKILL) as holding:
         assert not somebody_is_in_front(line)
         holding.execute("rollback")
         with another(WRITES_ONCE, database) as other:
@@ -194,15 +194,10 @@ def test_who_is_killed_in_front_or_while_writing_keeps_nobody_waiting(database: 
 
 
 def test_one_in_front_that_does_not_move_on_is_passed_in_the_end(database: Path) -> None:
-    line, holding = Line(database, 50), connected(database)
-    with closing(line), closing(holding):
-        holding.execute("begin immediate")
-        with another(WRITES_ONCE, database) as other:
-            wait_until(lambda: somebody_is_in_front(line))
-            other.send_signal(signal.SIGSTOP)
-            holding.execute("rollback")
-            line.begin(holding)
-            holding.execute("rollback")
+    with closing(Line(database, 50)) as line, one_in_front(database, line, signal.SIGSTOP) as holding:
+        holding.execute("rollback")
+        line.begin(holding)
+        holding.execute("rollback")
 
 
 def test_where_no_line_can_be_all_goes_on_without(database: Path) -> None:

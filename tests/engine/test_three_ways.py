@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.engine.test_daemon import wait_until
+from tests.engine.conftest import wait_until
 from tests.engine.tracking.shop import MailServer
 
 from tactful.elements import catalogue

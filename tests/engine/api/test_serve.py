@@ -14,10 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.engine.conftest import wait_until
 
 from tactful.engine.store import reading
 
-from .conftest import CLOCK, ENVIRON, KEY, Shop
+from .conftest import ENVIRON, KEY, Shop
 
 TACTFUL = "from tactful.engine.cli import main; main()"
 ONE_EVENT = {"events": [{"name": "began", "contact": "ana", "id": "e-1"}]}
@@ -81,13 +82,6 @@ def serve(shop: Shop) -> Iterator[Callable[..., Process]]:
 
 def sent(shop: Shop) -> int:
     return len(list((shop.folder / "out").glob("*.eml"))) if (shop.folder / "out").is_dir() else 0
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    pause, give_up_at = threading.Event(), CLOCK.monotonic() + 30
-    while not holds():
-        assert CLOCK.monotonic() < give_up_at, "it did not come about in time"
-        pause.wait(0.02)
 
 
 def test_what_was_answered_survives_a_kill(serve: Callable[..., Process], shop: Shop) -> None:
