@@ -119,11 +119,11 @@ def _work(broker: str, database: str) -> None:
     app = _configured(Celery("bench", broker=broker))
     connections: list[psycopg.Connection] = []
 
-    @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator, unused-ignore]
+    @worker_process_init.connect(weak=False)
     def connect(**_: object) -> None:
         connections.append(psycopg.connect(database, autocommit=True))
 
-    @app.task(name="time_out")  # type: ignore[untyped-decorator, unused-ignore]
+    @app.task(name="time_out")
     def time_out(contact: int) -> None:
         unopened, listed = TIMED_OUT
         with connections[-1].transaction():

@@ -27,7 +27,7 @@ async def _run(kind: Kind, url: str, contacts: int) -> float:
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
     database = await psycopg.AsyncConnection.connect(url, autocommit=True)
 
-    @app.task(name="time_out")  # type: ignore[untyped-decorator, unused-ignore]
+    @app.task(name="time_out")
     async def time_out(contact: int) -> None:
         await do(TIMED_OUT, contact)
 

@@ -46,9 +46,7 @@ class Served:
 
     def spent(self) -> float:
         """Seconds of processor time it has used so far."""
-        if (
-            platform.system() == "Linux"
-        ):  # to the nanosecond, where `cpu_times` counts in hundredths: clock_getcpuclockid(3)
+        if platform.system() == "Linux":  # to the nanosecond, not to the hundredth of a second: clock_getcpuclockid(3)
             return clock_gettime(~self.process.pid << 3 | 2)
         times = self.process.cpu_times()
         return float(times.user + times.system)

@@ -76,7 +76,7 @@ def _erase(engine: Engine, tx: Connection, key: str, now: Instant) -> Erased:
     }
     out: list[Stimulus] = [TakeOut(flow, "erased") for flow in sorted(flows)]
     deltas: dict[int, Delta] = {}
-    engine.host.take_turns(tx, {contact.number: out}, now, told=deltas.__setitem__)
+    engine.host.take_turns(tx, {contact.number: out}, now, deltas=deltas)
     ended = sum(len(delta.journeys) for delta in deltas.values())
     addresses = dict.fromkeys(to for channel in CHANNELS if (to := destination_of(contact, channel)) is not None)
     shared = tuple(to for to in addresses if set(contacts_at(tx, [to])) - {key})

@@ -8,7 +8,7 @@ all. `now` is always an argument.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -32,7 +32,6 @@ from tactful.engine.interpreter import REMOVED
 from tactful.engine.optout import noes
 from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.optout.opting import look_again
-from tactful.engine.rules.entry import Entries
 from tactful.engine.rules.receipts import SENT, received_state
 from tactful.engine.rules.situation import (
     Delta,
@@ -70,8 +69,6 @@ class Entered:
 _LEARNT = Told("learnt")
 _NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
 _TIME_CAME: Sequence[Stimulus] = (TimeCame(),)
-_NO_MESSAGES: Mapping[str, Message] = {}
-_NO_ENTRIES: Mapping[str, Entries] = {}
 _NO_FLOWS: frozenset[str] = frozenset()
 
 
@@ -214,7 +211,7 @@ class Host:
                 known = {contact.key: contact for contact in those.values()}
                 entry: list[Stimulus] = [Enter(flow, Event("by_hand", now, data or NOTHING))]
                 deltas: dict[int, Delta] = {}
-                self.take_turns(tx, dict.fromkeys(those, entry), now, those, deltas.__setitem__)
+                self.take_turns(tx, dict.fromkeys(those, entry), now, those, deltas)
                 answers.update((key, _entered(flow, key, known.get(key), deltas)) for key in keys)
         # The first time a contact is named has the answer.
         return [answers.pop(key) if key in answers else Entered(key, None, "is named twice") for key in contacts]
@@ -227,7 +224,7 @@ class Host:
                 those = hold_named(tx, contacts[start : start + BATCH])
                 out: list[Stimulus] = [TakeOut(flow, why)]
                 deltas: dict[int, Delta] = {}
-                self.take_turns(tx, dict.fromkeys(those, out), now, those, deltas.__setitem__)
+                self.take_turns(tx, dict.fromkeys(those, out), now, those, deltas)
                 ended += sum(
                     journey.state == REMOVED for delta in deltas.values() for journey in delta.journeys.values()
                 )
@@ -241,12 +238,12 @@ class Host:
         stimuli: Mapping[int, Sequence[Stimulus]],
         now: Instant,
         known: Mapping[int, Contact] = _NOBODY_READ,
-        told: Callable[[int, Delta], None] | None = None,
+        deltas: dict[int, Delta] | None = None,
     ) -> None:
         """Take the turns of contacts (by number) in an open transaction, which holds them where it is shared, and write
-        what follows. `known` are those who were read in it already, as they still are. `told` is told of every contact
-        what changed; nobody else keeps it, since a whole batch of it takes more time to look after than most of it took
-        to find out."""
+        what follows. `known` are those who were read in it already, as they still are. What changed is put into
+        `deltas` for whoever gives them; else it is kept no longer than it must be, since a whole batch takes more time
+        to look after than most of it took to find out."""
         if not stimuli:
             return
         writer = Writer(self.flows.number, self._settings, self.transactional, now)
@@ -255,12 +252,12 @@ class Host:
         for contact, delta in self._turns(tx, stimuli, now, known):
             writer.add(contact, delta)
             tally.turns += 1
-            if told is not None:
-                told(contact.number, delta)
+            if deltas is not None:
+                deltas[contact.number] = delta
         writer.write(tx, self.store.statements)
         tally.visits += writer.visits
         changed = self.do_not_contact.change(tx, writer.changes, now) if writer.changes else ()
-        look_again(tx, [change.entry.destination for change in changed])
+        look_again(self, tx, [change.entry.destination for change in changed])
 
     def _settings(self, flow: str) -> Settings:
         return self.flows.live.by_id[flow].flow.settings
@@ -296,7 +293,7 @@ class Host:
         for row in journeys:
             journey = rows.read_journey(row, name[row[2]])
             stands = row[reading.STOOD_STILL] is not None
-            sent = messages.get(journey.id, _NO_MESSAGES)
+            sent = messages.get(journey.id, NOTHING)
             running[journey.contact].append(Running(journey, version(tx, journey.version), sent, stands))
         segments = [self.flows.number[live.flow.id] for live in self.flows.live.by_segment]
         members = reading.members(tx, numbers) if segments else {}
@@ -311,7 +308,7 @@ class Host:
             yield Situation(
                 contact,
                 running.get(number, ()),
-                {name[flow]: each for flow, each in entries[number].items()} if number in entries else _NO_ENTRIES,
+                {name[flow]: each for flow, each in entries[number].items()} if number in entries else NOTHING,
                 frozenset([name[flow] for flow in members[number]]) if number in members else _NO_FLOWS,
                 log.get(number),
                 log_end,

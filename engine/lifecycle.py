@@ -274,7 +274,7 @@ class Lifecycle:
             crowd = those_who(page, audience, settings.time_zone, now)
             those = {each.number: each for each in crowd}
             deltas: dict[int, Delta] = {}
-            self._host.take_turns(tx, dict.fromkeys(those, enter), now, those, deltas.__setitem__)
+            self._host.take_turns(tx, dict.fromkeys(those, enter), now, those, deltas)
             entered = row.entered + sum(bool(delta.began) for delta in deltas.values())
             behind = page[-1].number if page else row.behind
             total = numbering.newest(tx, CONTACT.c.id)

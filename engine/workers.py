@@ -81,9 +81,9 @@ def alive(tx: Connection, now: Instant, *, all_but: int | None = None) -> list[i
     return list(tx.scalars(select(WORKER.c.id).where(lately)))
 
 
-def bury(tx: Connection, living: Collection[int]) -> int:
-    """Strike off all but the living (see `alive`); how many that were."""
-    return tx.execute(delete(WORKER).where(WORKER.c.id.not_in(living))).rowcount
+def bury(tx: Connection, living: Collection[int]) -> None:
+    """Strike off all but the living (see `alive`)."""
+    tx.execute(delete(WORKER).where(WORKER.c.id.not_in(living)))
 
 
 def is_anybody_dead(tx: Connection, living: Collection[int]) -> bool:

@@ -160,7 +160,7 @@ def _opt(
         engine.host.flows.refresh(tx)
     except FlowGone:
         made = engine.do_not_contact.change(tx, changes, now)
-        look_again(tx, [each.entry.destination for each in changes])
+        look_again(engine.host, tx, [each.entry.destination for each in changes])
         return made
     return opt(engine.host, tx, changes, now, data)
 

@@ -78,11 +78,8 @@ _blocks = Query(
     "destinations",
 )  # fmt: skip
 
-# Whether there may be entries of erased contacts. SQLite finds that out by the first character, which the key is in the
-# order of; PostgreSQL's order is that of a language, so there it is always looked for them.
-_may_be_erased = Query(
-    select(literal_column("1")).where(exists().where(BLOCK.c.destination >= ERASED, BLOCK.c.destination < "$")),
-    postgresql=select(literal_column("1")),
+_erased = Query(
+    select(literal_column("1")).where(exists().where(BLOCK.c.destination >= ERASED, BLOCK.c.destination < "$"))
 )
 
 _heads = Query(
@@ -119,7 +116,9 @@ class DoNotContactList:
     def blocks_of(self, tx: Connection, destinations: Iterable[str]) -> dict[str, list[Block]]:
         """The entries for each destination: its own, those of its domain, and those it had before its contact was
         erased. Read in the transaction that takes a message, this is the promise."""
-        erased = bool(_may_be_erased.rows(tx))
+        # Are there entries of erased contacts at all? SQLite knows by the first character, which the key is in the
+        # order of. PostgreSQL's order is that of a language, so there it is always looked for them.
+        erased = tx.dialect.name != "sqlite" or bool(_erased.rows(tx))
         names = {to: self._names(to, erased=erased) for to in destinations}
         found: dict[str, list[Block]] = {}
         for row in _blocks.rows(tx, as_list(dict.fromkeys(name for each in names.values() for name in each))):

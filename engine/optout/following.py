@@ -96,7 +96,7 @@ def _carry_out(engine: Engine, tx: Connection, message: LinkedMessage, changes: 
         engine.host.flows.refresh(tx)
     except FlowGone:  # a no is heard also where no flow loads any more; then nobody learns of it
         engine.do_not_contact.change(tx, changes, now)
-        look_again(tx, [each.entry.destination for each in changes])
+        look_again(engine.host, tx, [each.entry.destination for each in changes])
         return
     out = any(each.adds for each in changes)
     opt(engine.host, tx, changes, now, data, told_already=[message.contact.key] if out else ())

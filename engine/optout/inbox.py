@@ -128,7 +128,7 @@ class Inbox:
             if decision.decision in ("block", "unblock"):
                 self._act(tx, inbound, to, decision, number, now)
             elif decision.decision == "review":
-                look_again(tx, [to])
+                look_again(self.engine.host, tx, [to])
             self._tell(tx, inbound, to, decision, now)
         if replies:
             self._reply(inbound, to, decision, number, now)
@@ -249,7 +249,7 @@ class Inbox:
                 change = Change(True, entry, "an answer, read as an opt-out", None, evidence)
                 data = {"channel": self._senders[row.sender].channel, "sender": row.sender, "keyword": row.keyword}
                 opt(self.engine.host, tx, [change], now, data)
-            look_again(tx, [row.destination])
+            look_again(self.engine.host, tx, [row.destination])
             return True
 
     def next_due(self) -> Instant | None:

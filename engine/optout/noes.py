@@ -92,7 +92,7 @@ def put_on_list(
         opt(host, tx, changes, now, {"channel": channel, "sender": sender}, at=at, told_already=told_already)
     else:
         host.do_not_contact.change(tx, changes, now)
-        look_again(tx, [destination])
+        look_again(host, tx, [destination])
 
 
 def is_hard(data: Mapping[str, Any]) -> bool:

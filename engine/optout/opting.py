@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from tactful.elements.contract import Instant
 from tactful.engine.incoming import OPTED_IN, OPTED_OUT, Incoming
@@ -21,14 +21,6 @@ from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING_L
 
 if TYPE_CHECKING:
     from tactful.engine.host import Host
-
-
-_KEY = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact)
-_at_once = (
-    update(MESSAGE)
-    .where(*(column == bindparam(f"the_{column.name}") for column in _KEY))
-    .values(due_at=literal_column("0"))
-)
 
 
 def opt(
@@ -47,7 +39,7 @@ def opt(
     (by their own ids), who learn it otherwise; `at` is when it happened, now where it is None.
     """
     made = host.do_not_contact.change(tx, changes, now)
-    look_again(tx, [each.entry.destination for each in changes])
+    look_again(host, tx, [each.entry.destination for each in changes])
     known = set(told_already)
     events = []
     for name, adds in ((OPTED_OUT, True), (OPTED_IN, False)):
@@ -57,12 +49,11 @@ def opt(
     return made
 
 
-def look_again(tx: Connection, destinations: Sequence[str]) -> None:
+def look_again(host: Host, tx: Connection, destinations: Sequence[str]) -> None:
     """Look again at once at the waiting messages of contacts who have these addresses: what the list says changed."""
     lists = _by_kind(destinations)
     found = _waiting_at(*lists).rows(tx, *lists.values()) if lists else ()
-    if found:
-        tx.execute(_at_once, [{f"the_{column.name}": row[at] for at, column in enumerate(_KEY)} for row in found])
+    host.store.statements.hurry_messages.run(tx, found)
 
 
 def contacts_at(tx: Connection, destinations: Sequence[str]) -> list[str]:
@@ -86,7 +77,7 @@ def _waiting_at(*kinds: str) -> Query:
     journeys = select(JOURNEY.c.id).where(JOURNEY.c.contact.in_(theirs), JOURNEY.c.state == ACTIVE)
     # What others change at this moment is theirs: it waits for no time, or for a short one.
     waiting = (
-        select(*_KEY)
+        select(MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.contact)
         .where(MESSAGE.c.journey.in_(journeys), MESSAGE.c.state.in_(WAITING_LITERALS), MESSAGE.c.due_at.is_not(None))
         .with_for_update(key_share=True, skip_locked=True)
     )

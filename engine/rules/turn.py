@@ -315,18 +315,9 @@ class _Turn:
         if journey.element is not None:
             exit = {STOPPED: "(stopped)", REMOVED: "(taken out)", FAILED: "(failed)"}[state]
             self.delta.visits.append(
-                Visited(
-                    journey.id,
-                    journey.step,
-                    journey.element,
-                    exit,
-                    journey.arrived_at,
-                    self._now,
-                    None,
-                    why,
-                    journey.contact,
-                )
-            )
+                Visited(journey.id, journey.step, journey.element, exit, journey.arrived_at, self._now, None, why,
+                        journey.contact)
+            )  # fmt: skip
         self.delta.withdrawn.append(journey.id)
         self._running.pop(journey.id, None)
 

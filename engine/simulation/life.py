@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from tactful.elements.contract import NOTHING, Contact, Covers, Event, Instant, Message, MessageKey, Visit
+from tactful.elements.contract import NOTHING, Contact, Covers, Event, Instant, MessageKey, Visit
 from tactful.elements.options.condition import Condition
 from tactful.engine.addresses import destination_of
 from tactful.engine.incoming import OPTED_OUT
@@ -253,9 +253,7 @@ class Life:
         if self.prompt and len(self.running) == 1 and not self.mail.waiting:
             state = self._hand_over(message)
             if state is not None:
-                sent_at = self.now if state == "sent" else None
-                message.journey.messages[message.spot.id] = Message(message.step, state, sent_at)
-                return "failed" if state == "expired" else state
+                return walking.became(self, message, state)
         self.mail.waiting.append(message)
         return None
 

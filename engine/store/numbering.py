@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 
 from sqlalchemy import Column, Connection, func, select, text
 
@@ -49,10 +50,7 @@ def _endless(tx: Connection, column: Column[int]) -> Iterator[int]:
     while tx.dialect.name == "postgresql":  # few are lost where few are asked for, and many are asked for at once
         yield from next_ids(tx, column, some)
         some = min(2 * some, _AT_ONCE)
-    last = newest(tx, column)
-    while True:
-        last += 1
-        yield last
+    yield from count(newest(tx, column) + 1)
 
 
 def count_on(tx: Connection) -> None:

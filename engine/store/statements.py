@@ -220,6 +220,9 @@ class Statements:
             .where(*_of_message),
             ("becomes", "sent", "of", "at", "who"),
         )  # fmt: skip
+        self.hurry_messages = Bulk(
+            dialect, update(MESSAGE).values(due_at=literal_column("0")).where(*_of_message), ("of", "at", "who")
+        )
         self.withdraw_messages = Bulk(
             dialect,
             update(MESSAGE)
