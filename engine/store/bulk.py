@@ -1,12 +1,16 @@
 """One statement for many rows. It is described once; SQLite's driver runs it for each of them, PostgreSQL is sent it
 once for all, with an array for each column (`unnest`): what a row costs there is mostly that it is sent on its own.
+
+Most columns of most batches say the same in all rows. That is not sent again and again: SQLite's statement has NULL in
+the place of what is None in all of them, PostgreSQL's one value where all have the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -20,6 +24,10 @@ Row = tuple[Any, ...]
 
 AT_ONCE = 10_000
 """Rows in one statement, at most: there is no end to how many a caller has."""
+
+WORTH_A_LOOK = 50
+"""Rows from which on it is cheaper to look which columns say the same in all of them, with a statement for each such
+set of columns, than to send them as arrays."""
 
 
 class Bulk:
@@ -106,38 +114,58 @@ def _as_arrays(
 ) -> Callable[[Connection, Sequence[Row]], int]:
     bound = _for_one(statement, columns).compile(dialect=dialect).binds
     assert sorted(bound) == sorted(columns), f"the statement wants {tuple(bound)}, the rows have {columns}"
-    types = [bound[name].type for name in columns]
-    sql = str(_over(statement, columns, types).compile(dialect=dialect))
-    encode = [_encoder(name, type_) for name, type_ in zip(columns, types, strict=True)]
+    types = {name: bound[name].type for name in columns}
+    encoders = [_encoder(name, type_) for name, type_ in types.items()]
     apart = _key(statement, columns) if isinstance(statement, Update) else None
+
+    @lru_cache(maxsize=64)
+    def written(varies: tuple[bool, ...]) -> tuple[str, list[int]]:
+        """The statement, and which of the columns it wants, in its order."""
+        varied = [name for name, varied in zip(columns, varies, strict=True) if varied]
+        compiled = _over(statement, types, varied).compile(dialect=dialect)
+        assert compiled.positiontup is not None
+        return str(compiled), [columns.index(name) for name in compiled.positiontup]
 
     def send(connection: Connection, rows: Sequence[Row]) -> int:
         changed = 0
         for some in _rounds(rows, apart):
-            arrays = [array(values) for array, values in zip(encode, zip(*some, strict=True), strict=True)]
+            given = list(zip(*some, strict=True))
+            varies = _which_vary(given)
+            sql, wanted = written(varies)
+            values = [
+                encoder.array(each) if varied else encoder.one(each[0])
+                for encoder, each, varied in zip(encoders, given, varies, strict=True)
+            ]
             with closing(connection.connection.cursor()) as cursor:
-                cursor.execute(sql, arrays)
+                cursor.execute(sql, [values[place] for place in wanted])
                 changed += cursor.rowcount
         return changed
 
     return send
 
 
-def _over(statement: UpdateBase, columns: Sequence[str], types: Sequence[TypeEngine[Any]]) -> UpdateBase:
-    """The statement over all rows at once: what was bound is a column of theirs.
+def _which_vary(columns: Sequence[Sequence[Any]]) -> tuple[bool, ...]:
+    """Which columns are sent as arrays. One at least, for it says how many rows there are."""
+    rows = len(columns[0])
+    varies = tuple([rows < WORTH_A_LOOK or values.count(values[0]) < rows for values in columns])
+    return varies if any(varies) else (True,) * len(columns)
+
+
+def _over(statement: UpdateBase, types: Mapping[str, TypeEngine[Any]], varied: Collection[str]) -> UpdateBase:
+    """The statement over all rows at once: what was bound is a column of theirs, if it varies.
 
     Each array is a subselect, so that the planner does not see how long it is. It thinks of a few rows then, and goes
     by the index; of a thousand it may think that reading all of a table is cheaper, and it is wrong where the table was
     not analyzed since it grew.
     """
-    named = list(zip(columns, types, strict=True))
-    arrays = (select(bindparam(name, type_=ARRAY(type_))).scalar_subquery() for name, type_ in named)
-    given = func.unnest(*arrays).table_valued(*(column(*each) for each in named)).render_derived("given")
+    arrays = (select(bindparam(name, type_=ARRAY(types[name]))).scalar_subquery() for name in varied)
+    rows = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in varied)).render_derived("given")
+    given = {name: rows.c[name] if name in varied else bindparam(name, type_=type_) for name, type_ in types.items()}
     if isinstance(statement, Insert):
-        return statement.from_select(columns, select(*given.c), include_defaults=False)
+        return statement.from_select(list(given), select(*given.values()), include_defaults=False)
 
     def from_given(element: Any, **_: Any) -> Any:
-        return given.c[element.key] if isinstance(element, BindParameter) else None
+        return given[element.key] if isinstance(element, BindParameter) else None
 
     return cast(UpdateBase, replacement_traverse(statement, {}, from_given))
 
@@ -169,11 +197,19 @@ def _rounds(rows: Sequence[Row], key: Callable[[Row], Any] | None) -> Iterator[S
         yield from rounds
 
 
-def _encoder(name: str, type_: TypeEngine[Any]) -> Callable[[Sequence[Any]], str]:
+class _Encoder(NamedTuple):
+    """How PostgreSQL is sent many values, and one."""
+
+    array: Callable[[Sequence[Any]], str]
+    one: Callable[[Any], str | None]
+
+
+def _encoder(name: str, type_: TypeEngine[Any]) -> _Encoder:
     if isinstance(type_, Integer):
-        return integers
+        # As text, too: the driver gives numbers types by their size, and the statement is prepared again for each.
+        return _Encoder(integers, lambda value: None if value is None else repr(value))
     assert not isinstance(type_, NullType), f"say the type of {name} where it is bound"
-    return texts
+    return _Encoder(texts, lambda value: value)
 
 
 # The driver writes arrays too, but value by value, and their type by what is in them: six times slower, and the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -67,6 +67,12 @@ def messages(tx: Connection, journeys: Iterable[int], **what: Any) -> None:
     )
 
 
+@pytest.fixture(params=["sent as arrays", "looked at"])
+def looked_at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as few rows are sent, and once as many are."""
+    monkeypatch.setattr(bulk, "WORTH_A_LOOK", 1_000_000 if request.param == "sent as arrays" else 1)
+
+
 # --- values
 
 
@@ -83,6 +89,7 @@ def test_all_values_come_back_as_they_were_given(store: Store) -> None:
         assert [tuple(row) for row in tx.execute(select(*columns).order_by(EVENT.c.id))] == given
 
 
+@pytest.mark.usefixtures("looked_at")
 @pytest.mark.parametrize("values", [[None], [None, None], ["a"], [""], ["", ""], ["", None], ["NULL"], ["null", None]])
 def test_a_column_may_be_all_of_one_kind(store: Store, values: list[str | None]) -> None:
     rows = [(n, 1, "e", "x", 1, 1, None, value, n) for n, value in enumerate(values)]
@@ -91,6 +98,7 @@ def test_a_column_may_be_all_of_one_kind(store: Store, values: list[str | None])
         assert [row[-2] for row in content(tx, VISIT)] == values
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_a_text_postgresql_cannot_hold_is_refused_whole_and_no_value_slips_into_another_row(postgresql: Any) -> None:
     from tactful.engine.store.database import open_store
 
@@ -104,6 +112,7 @@ def test_a_text_postgresql_cannot_hold_is_refused_whole_and_no_value_slips_into_
     store.close()
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_what_is_no_number_is_refused_where_one_belongs(postgresql: Any) -> None:
     from tactful.engine.store.database import open_store
 
@@ -111,6 +120,8 @@ def test_what_is_no_number_is_refused_where_one_belongs(postgresql: Any) -> None
     for wrong in ("1", "1,2", "{1}", '1"', "x", "NULL", 1.5):
         with pytest.raises(psycopg.Error), store.write() as tx:
             store.statements.join.run(tx, [(1, 1), (wrong, 2)])
+        with pytest.raises(psycopg.Error), store.write() as tx:
+            store.statements.join.run(tx, [(1, wrong), (2, wrong)])
     store.close()
 
 
@@ -125,11 +136,31 @@ def test_no_rows_are_no_statement(store: Store, noted: Noted) -> None:
 
 def test_a_batch_is_one_statement_whatever_stands_in_it(store: Store, noted: Noted) -> None:
     with store.write() as tx, noted() as sent:
-        for size in (1, 2, 1_000):
+        for size in (1, 2, bulk.WORTH_A_LOOK - 1, 1_000):
             store.statements.add_contacts.run(tx, contacts(range(size * 10, size * 11)))
         store.statements.change_contacts.run(tx, [("{}", "[]", 2**40, n) for n in range(2_000)])
-        assert len(sent) == 4
+        assert len(sent) == 5
     assert len({sql for sql, _ in sent[:3]}) == 1, "prepared once"
+
+
+def test_what_all_of_many_rows_have_is_sent_once(postgresql: Any, noted: Noted) -> None:
+    from tactful.engine.store.database import open_store
+
+    text = '{"a":"%s, \\"b"}'
+    store = open_store(postgresql.new_database())
+    with store.write() as tx:
+        with noted() as sent:
+            for size in (bulk.WORTH_A_LOOK, 1_000, 2_000):
+                people = contacts(range(size * 10, size * 11), text)
+                assert store.statements.add_contacts.run(tx, people) == size
+            changes = [("{}", "[]", 2**40, n) for n in range(10_000, 11_000)]
+            assert store.statements.change_contacts.run(tx, changes) == 1_000
+        assert len({sql for sql, _ in sent[:3]}) == 1, "prepared once"
+        assert [list(values).count(text) for _, values in sent] == [1, 1, 1, 0]
+        found = {row[0]: row[5:] for row in content(tx, CONTACT)}
+    assert found[20_000] == (text, "[]", 20_000, 20_000)
+    assert found[10_999] == ("{}", "[]", 10_999, 2**40)
+    store.close()
 
 
 def test_a_great_many_rows_are_sent_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,14 +270,17 @@ def undone(tx: Connection, act: Callable[[], object], of: Table) -> list[tuple[A
     return found
 
 
+@pytest.mark.usefixtures("looked_at")
 @pytest.mark.parametrize("name", WRITES)
 def test_a_batch_does_what_its_rows_do_one_after_the_other(store: Store, name: str) -> None:
     of, strategy = WRITES[name]
     statement: Bulk = getattr(store.statements, name)
 
     @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=min(60, settings().max_examples))
-    @given(st.lists(strategy, max_size=8))
-    def holds(rows: Sequence[Row]) -> None:
+    @given(st.lists(strategy, max_size=8), st.sets(st.integers(0, len(statement.columns) - 1)))
+    def holds(rows: list[Row], same: set[int]) -> None:
+        rows = [tuple(rows[0][n] if n in same else value for n, value in enumerate(row)) for row in rows]
+
         def each() -> None:
             for row in rows:
                 statement.run(tx, [row])

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from tests.engine.store.conftest import Noted
 
 from tactful.engine import outbox
-from tactful.engine.optout import do_not_contact
+from tactful.engine.optout import do_not_contact, opting
 from tactful.engine.store import holding, reading
 from tactful.engine.store.database import Store, open_store
 from tactful.engine.store.statements import Query, Statements, as_list
@@ -106,6 +106,7 @@ NUMBERS, ADDRESSES = as_list(BATCH), as_list(f"c{n}@x.example" for n in BATCH)
     (outbox._in_hand, (NUMBERS,)),
     (do_not_contact._blocks, (ADDRESSES,)),
     (do_not_contact._heads, (ADDRESSES,)),
+    (opting._waiting, ()),
 ])  # fmt: skip
 def test_what_a_batch_of_a_thousand_reads_is_found_by_an_index(
     large: Store, noted: Noted, query: Query, values: Any
