@@ -187,7 +187,7 @@ def _going(engine: Engine, noted: Noted) -> Iterator[Callable[[], None]]:
                 woken.wait(lane.seconds_to_next())
             else:
                 alarm.wake()
-                stopping.wait(lane.seconds_of_rest())
+            stopping.wait(lane.seconds_of_rest())
 
     def watch() -> None:
         with closing(engine.store.changes()) as changes:

@@ -117,7 +117,7 @@ class Lane:
         self._recorder.record()
         most = self._most_in_hand if self.pace is None else self.pace.allows(self._clock.monotonic())
         now, began = self._clock.now(), self._clock.monotonic()
-        took = self._take(now, most) if most else Took()
+        took = self._take(now, most) if most and self._is_due(now) else Took()
         self._rested_at = began + ROUND_SECONDS if took.looked_at < most else began
         if not took.messages:
             return took.looked_at
@@ -137,6 +137,11 @@ class Lane:
             worth = int(len(taken) / seconds * IN_HAND_SECONDS) if seconds > 0 else MOST
             self._most_in_hand = max(FEWEST, min(MOST, worth))
         return took.looked_at
+
+    def _is_due(self, now: Instant) -> bool:
+        """Whether anything is: all lanes are woken for each, and one that only looks keeps nobody from writing."""
+        due_at = self._outbox.next_due(self.sender)
+        return due_at is not None and due_at <= now
 
     def _take(self, now: Instant, most: int) -> Took:
         if self._worker is None:
@@ -346,6 +351,6 @@ class Delivery:
                 sent, wait = 0, LOOK_AGAIN_SECONDS
             if sent:
                 self._told()
-                self._stopping.wait(lane.seconds_of_rest())
             elif wait:
                 woken.wait(wait)
+            self._stopping.wait(lane.seconds_of_rest())

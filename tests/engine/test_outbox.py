@@ -29,6 +29,7 @@ from tactful.engine.rules.permission import Limit
 from tactful.engine.rules.receipts import MessageStand, received_state
 from tactful.engine.senders import ConsoleSender
 from tactful.engine.store.statements import MESSAGE
+from tactful.engine.store.tally import Observer, Tally
 from tactful.engine.testing import World
 
 HOUR = 3_600_000
@@ -475,6 +476,22 @@ def test_a_lane_that_found_little_to_do_is_left_alone_for_a_moment(desk: Desk) -
     assert (lane.deliver(), lane.seconds_of_rest()) == (1, ROUND_SECONDS)
     desk.world.advance(seconds=1)
     assert lane.seconds_of_rest() == 0.0
+
+
+def test_a_lane_woken_for_nothing_asks_for_no_turn_to_write(desk: Desk) -> None:
+    class Asked(Observer):
+        times = 0
+
+        def asked(self) -> Tally:
+            self.times += 1
+            return Tally()
+
+    lane = lane_of(desk, Provider())
+    asked = desk.world.engine.store.observer = Asked()
+    assert (lane.deliver(), asked.times) == (0, 0)
+    desk.queue()
+    before = asked.times
+    assert (lane.deliver(), asked.times) == (1, before + 2), "to take it, and to record what became of it"
 
 
 class Torn(Send):
