@@ -61,6 +61,7 @@ _anything: list[ColumnElement[bool]] = [
     exists().where(ENROLMENT.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
     exists().where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
 ]
+_next_schedule = Query(select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE))
 _looks = Query(select(*_anything), "now")
 """Whether there is anything to be noted, to be started, to enter or to be set going."""
 
@@ -314,7 +315,7 @@ class Lifecycle:
         """When the next schedule is due, or the next look at conditions that change with time."""
         with self._host.store.read() as tx:
             self._host.flows.refresh(tx)
-            due: Instant | None = tx.scalar(select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE))
+            due: Instant | None = _next_schedule.rows(tx)[0][0]
         if not self._time_matters():
             return due
         full_hour = (now // HOUR + 1) * HOUR

@@ -160,6 +160,11 @@ _in_hand = Query(
 )
 _of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
 # None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
+_next_due = Query(
+    select(func.min(MESSAGE.c.due_at)).where(MESSAGE.c.sender == bindparam("sender"), MESSAGE.c.due_at.is_not(None)),
+    "sender",
+)
+
 _due = Query(
     select(*_of_message, JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values, *reading.CONTACT_COLUMNS)
     .select_from(MESSAGE)
@@ -355,9 +360,7 @@ class Outbox:
     def next_due(self, sender: str) -> Instant | None:
         """When the next message of a sender is due; None where none waits for a time."""
         with self._host.store.read() as tx:
-            due_at: Instant | None = tx.scalar(
-                select(func.min(MESSAGE.c.due_at)).where(MESSAGE.c.sender == sender, MESSAGE.c.due_at.is_not(None))
-            )
+            due_at: Instant | None = _next_due.rows(tx, sender)[0][0]
             return due_at
 
     def waiting(self) -> dict[str, Instant]:

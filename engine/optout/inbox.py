@@ -29,7 +29,7 @@ from tactful.engine.optout.packs import pack
 from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.senders import Sender
-from tactful.engine.store.statements import INBOUND
+from tactful.engine.store.statements import INBOUND, Query
 from tactful.engine.switches import halted
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Review:
 
 
 _COLUMNS = ("id", "sender", "destination", "text", "keyword", "why", "at", "review_due_at")
+
+_next_due = Query(select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None)))
 
 
 class Inbox:
@@ -255,13 +257,14 @@ class Inbox:
     def next_due(self) -> Instant | None:
         """When the next review is overdue; None where none is open."""
         with self.engine.store.read() as tx:
-            due_at: Instant | None = tx.scalar(
-                select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None))
-            )
+            due_at: Instant | None = _next_due.rows(tx)[0][0]
             return due_at
 
     def settle_overdue(self, now: Instant) -> int:
         """Answers nobody read in time count as opt-outs; how many there were."""
+        due_at = self.next_due()
+        if due_at is None or due_at > now:
+            return 0
         overdue = [review.number for review in self.reviews() if review.due_at <= now]
         return sum(self.settle(number, opts_out=True, who="time", now=now) for number in overdue)
 

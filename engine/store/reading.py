@@ -92,6 +92,7 @@ _stands = Query(
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )  # fmt: skip
+_next_due = Query(select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)))
 _keys_seen = Query(select(EVENT.c.key).where(among(EVENT.c.key, bindparam("keys"))), "keys")
 
 
@@ -168,5 +169,5 @@ def keys_seen(tx: Connection, keys: Collection[str]) -> set[str]:
 
 def next_due(tx: Connection) -> int | None:
     """When the next journey is due; None where none waits for a time."""
-    due_at: int | None = tx.scalar(select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)))
+    due_at: int | None = _next_due.rows(tx)[0][0]
     return due_at
