@@ -311,11 +311,10 @@ class Lifecycle:
             )
             return [piece for there_is, piece in pieces if there_is]
 
-    def next_due(self, now: Instant) -> Instant | None:
+    def next_due(self, tx: Connection, now: Instant) -> Instant | None:
         """When the next schedule is due, or the next look at conditions that change with time."""
-        with self._host.store.read() as tx:
-            self._host.flows.refresh(tx)
-            due: Instant | None = _next_schedule.rows(tx)[0][0]
+        self._host.flows.refresh(tx)
+        due: Instant | None = _next_schedule.rows(tx)[0][0]
         if not self._time_matters():
             return due
         full_hour = (now // HOUR + 1) * HOUR

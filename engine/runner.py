@@ -9,9 +9,10 @@ from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.history import Pruning
 from tactful.engine.host import BATCH
-from tactful.engine.optout.inbox import Inbox
+from tactful.engine.optout.inbox import Inbox, next_overdue
 from tactful.engine.optout.retention import Retention
 from tactful.engine.pulse import Pulse
+from tactful.engine.store import reading
 
 HELD_MS = 20
 """How soon to look again at what is due, and others hold."""
@@ -48,47 +49,50 @@ class Runner:
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
-        while not self._stopping() and (self._next_piece() or self._let_go()):
-            pass
+        self.pulse.tried_at = self._clock.monotonic()
+        due_at = self.next_due()
+        while not self._stopping() and (self._next_piece(due_at) or self._let_go()):
+            due_at = self.next_due()
         if self._pruning is not None and not self._stopping():
             self._pruning.go_on(self._clock.now())
-        due_at = self.next_due()
+            due_at = _earlier(due_at, self._pruning.next_due())
         now = self._clock.now()
         if due_at is not None and due_at <= now and self._engine.store.many_write and not self._stopping():
             due_at = now + HELD_MS  # due and yet not done: somebody else holds it, and will have done it soon
         self.pulse.worked_at = self._clock.monotonic()
         return due_at
 
-    def _next_piece(self) -> bool:
-        """Do the next piece of what is due or under way; whether there was any."""
-        lifecycle = self._engine.lifecycle
+    def _next_piece(self, due_at: Instant | None) -> bool:
+        """Do the next piece of what is due or under way; whether there was any. Woken for nothing, it keeps nobody from
+        writing."""
+        lifecycle, now = self._engine.lifecycle, self._clock.now()
         self.pulse.tried_at = self._clock.monotonic()
-        did = bool(self._fire() or lifecycle.go_on(self._clock.now()) or self._read_overdue())
+        is_due = due_at is not None and due_at <= now
+        did = bool((is_due and self._fire(now)) or lifecycle.go_on(now) or (is_due and self._read_overdue(now)))
         self.pulse.worked_at = self._clock.monotonic()
         if did:
             self._moved()
         return did
 
-    def _fire(self) -> int:
-        host, now = self._engine.host, self._clock.now()
-        due_at = host.next_due()  # woken for nothing, it keeps nobody from writing
-        if due_at is None or due_at > now:
-            return 0
+    def _fire(self, now: Instant) -> int:
         waits = self._engine.store.waits
         most, self._waits = BATCH if waits == self._waits else FEW, waits
-        return host.tick(now, most)
+        return self._engine.host.tick(now, most)
 
     def _let_go(self) -> bool:
         return self._retention is not None and self._retention.go_on(self._clock.now())
 
-    def _read_overdue(self) -> int:
-        return 0 if self._inbox is None else self._inbox.settle_overdue(self._clock.now())
+    def _read_overdue(self, now: Instant) -> int:
+        return 0 if self._inbox is None else self._inbox.settle_overdue(now)
 
     def next_due(self) -> Instant | None:
         """When a timer, a schedule or an answer that waits to be read is due next."""
-        due = [self._engine.host.next_due(), self._engine.lifecycle.next_due(self._clock.now())]
-        if self._inbox is not None:
-            due.append(self._inbox.next_due())
-        if self._pruning is not None:
-            due.append(self._pruning.next_due())
-        return min((each for each in due if each is not None), default=None)
+        now = self._clock.now()
+        with self._engine.store.read() as tx:
+            due_at = _earlier(reading.next_due(tx), self._engine.lifecycle.next_due(tx, now))
+            return due_at if self._inbox is None else _earlier(due_at, next_overdue(tx))
+
+
+def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
+    """None is never."""
+    return min((each for each in (one, other) if each is not None), default=None)

@@ -85,7 +85,7 @@ class Review:
 
 _COLUMNS = ("id", "sender", "destination", "text", "keyword", "why", "at", "review_due_at")
 
-_next_due = Query(select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None)))
+_next_overdue = Query(select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None)))
 
 
 class Inbox:
@@ -254,19 +254,16 @@ class Inbox:
             look_again(self.engine.host, tx, [row.destination])
             return True
 
-    def next_due(self) -> Instant | None:
-        """When the next review is overdue; None where none is open."""
-        with self.engine.store.read() as tx:
-            due_at: Instant | None = _next_due.rows(tx)[0][0]
-            return due_at
-
     def settle_overdue(self, now: Instant) -> int:
         """Answers nobody read in time count as opt-outs; how many there were."""
-        due_at = self.next_due()
-        if due_at is None or due_at > now:
-            return 0
         overdue = [review.number for review in self.reviews() if review.due_at <= now]
         return sum(self.settle(number, opts_out=True, who="time", now=now) for number in overdue)
+
+
+def next_overdue(tx: Connection) -> Instant | None:
+    """When the next review is overdue; None where none is open."""
+    due_at: Instant | None = _next_overdue.rows(tx)[0][0]
+    return due_at
 
 
 def _writable(inbound: Inbound) -> Inbound:

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Select, bindparam, or_, select
 from tactful.elements.contract import Contact, Instant
 from tactful.engine.store.reading import CONTACT_COLUMNS
 from tactful.engine.store.rows import read_contact
-from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, Query, among, as_list
+from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, Query, among, as_list, fetched
 
 _all = select(*CONTACT_COLUMNS)
 _of_messages = select(MESSAGE.c.contact).where(among(MESSAGE.c.journey, bindparam("journeys")))
@@ -74,7 +74,7 @@ def hold_list(tx: Connection, *, to_change: bool) -> None:
     if tx.dialect.name == "postgresql":
         from tactful.engine.store.postgresql import LOCK_OF_LIST
 
-        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock{'' if to_change else '_shared'}({LOCK_OF_LIST})")
+        fetched(tx, f"SELECT pg_advisory_xact_lock{'' if to_change else '_shared'}({LOCK_OF_LIST})")
 
 
 def _read(found: Iterable[Any]) -> dict[int, Contact]:

@@ -12,7 +12,7 @@ from itertools import count
 
 from sqlalchemy import Column, Connection, func, select, text
 
-from tactful.engine.store.statements import Query
+from tactful.engine.store.statements import Query, fetched
 from tactful.engine.store.tables import metadata
 
 _AT_ONCE = 256
@@ -22,7 +22,7 @@ def newest(tx: Connection, column: Column[int]) -> int:
     """An id that no row's is above, and that all ids to come are; 0 where there is no row yet."""
     if tx.dialect.name == "postgresql":
         counted = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_sequence(column)}"
-        return int(tx.exec_driver_sql(counted).scalar_one())
+        return int(fetched(tx, counted)[0][0])
     return int(_newest(column).rows(tx)[0][0])
 
 
@@ -35,7 +35,7 @@ def next_ids(tx: Connection, column: Column[int], number: int) -> Iterator[int]:
     """So many new ids, rising."""
     if tx.dialect.name == "postgresql":
         counted = f"SELECT nextval('{_sequence(column)}') FROM generate_series(1, %s)"
-        return iter(tx.exec_driver_sql(counted, (number,)).scalars().all())
+        return iter([row[0] for row in fetched(tx, counted, [number])])
     first = newest(tx, column) + 1
     return iter(range(first, first + number))
 

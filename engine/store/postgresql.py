@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from tactful.engine.store.database import Store
+from tactful.engine.store.statements import fetched
 from tactful.engine.store.trouble import trouble_with_postgresql
 
 LOCK, LOCK_OF_LIST = 0x7AC7F01, 0x7AC7F02
@@ -70,7 +71,7 @@ class PostgresStore(Store):
             yield connection
             # Only one that wrote has a number.
             say = f"SELECT pg_notify('{_CHANNEL}', %s) WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
-            connection.exec_driver_sql(say, (self._me,))
+            fetched(connection, say, [self._me])
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

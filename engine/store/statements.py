@@ -104,6 +104,14 @@ def as_list(values: Iterable[int | str]) -> str:
     return json.dumps(list(values))
 
 
+def fetched(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Sequence[Any]:
+    """All rows that a select in the words of the driver finds, as its plain tuples. What SQLAlchemy does around a small
+    select takes several times as long as the select, and its rows take time to make, and more to read by name."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
 class Query:
     """A select, compiled once and run by the driver itself, whose errors are raised as they are. `names` are the values
     it wants, in the order `rows` takes them; `postgresql` is another way to say it, where the first is SQLite's own.
@@ -117,13 +125,10 @@ class Query:
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}  # by the kind of database
 
     def rows(self, connection: Connection, *values: Any) -> Sequence[Any]:
-        """All rows, as the driver's plain tuples. What SQLAlchemy does around a small select takes several times as
-        long as the select, and its rows take time to make, and more to read by name."""
+        """All rows (see `fetched`)."""
         sql, wanted, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
         bound = {**fixed, **dict(zip(self._names, values, strict=True))}
-        with closing(connection.connection.cursor()) as cursor:
-            cursor.execute(sql, tuple(bound[name] for name in wanted))
-            return cursor.fetchall()
+        return fetched(connection, sql, [bound[name] for name in wanted])
 
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         compiled = self._statements[dialect.name].compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
