@@ -158,13 +158,13 @@ _in_hand = Query(
         key_share=True, of=[CONTACT, MESSAGE, JOURNEY]
     ),
 )
-_of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
-# None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
 _next_due = Query(
     select(func.min(MESSAGE.c.due_at)).where(MESSAGE.c.sender == bindparam("sender"), MESSAGE.c.due_at.is_not(None)),
     "sender",
 )
+_of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
 
+# None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
 _due = Query(
     select(*_of_message, JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values, *reading.CONTACT_COLUMNS)
     .select_from(MESSAGE)
