@@ -33,12 +33,14 @@ def fire(url: str, now: int, most: int) -> Fired:
 
     import psutil
 
+    from tactful.engine.clock import SystemClock
     from tactful.engine.compose import open_engine
     from tactful.engine.host import BATCH
+    from tactful.engine.runner import Runner
 
     process = psutil.Process()
     engine = open_engine(url)
-    engine.host.next_due()
+    Runner(engine, SystemClock()).next_due()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # as the daemon has it

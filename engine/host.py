@@ -189,11 +189,6 @@ class Host:
                 self.take_turns(tx, dict.fromkeys(due, _TIME_CAME), now, due)
             return len(due)
 
-    def next_due(self) -> Instant | None:
-        """When the next timer is due; None where no journey waits for a time."""
-        with self.store.read() as tx:
-            return reading.next_due(tx)
-
     # --- entries and exits
 
     def enter(

@@ -49,10 +49,11 @@ class Runner:
     def work(self) -> Instant | None:
         """Fire all timers that are due and go on with all that is under way, in batches; when the next thing
         is due, None where nothing is."""
-        self.pulse.tried_at = self._clock.monotonic()
-        due_at = self.next_due()
-        while not self._stopping() and (self._next_piece(due_at) or self._let_go()):
+        while True:
+            self.pulse.tried_at = self._clock.monotonic()
             due_at = self.next_due()
+            if self._stopping() or not (self._next_piece(due_at) or self._let_go()):
+                break
         if self._pruning is not None and not self._stopping():
             self._pruning.go_on(self._clock.now())
             due_at = _earlier(due_at, self._pruning.next_due())
@@ -66,7 +67,6 @@ class Runner:
         """Do the next piece of what is due or under way; whether there was any. Woken for nothing, it keeps nobody from
         writing."""
         lifecycle, now = self._engine.lifecycle, self._clock.now()
-        self.pulse.tried_at = self._clock.monotonic()
         is_due = due_at is not None and due_at <= now
         did = bool((is_due and self._fire(now)) or lifecycle.go_on(now) or (is_due and self._read_overdue(now)))
         self.pulse.worked_at = self._clock.monotonic()

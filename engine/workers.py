@@ -12,15 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.store.database import Store
-from tactful.engine.store.statements import insert_or, table
+from tactful.engine.store.statements import Query, insert_or, table
 from tactful.engine.store.tables import LaneRow, WorkerRow
 
 WORKER, LANE = table(WorkerRow), table(LaneRow)
+
+_owner = Query(
+    select(LANE.c.worker).where(LANE.c.sender == bindparam("sender"), LANE.c.worker.in_(select(WORKER.c.id))), "sender"
+)
 
 LEASE_MS = 12_000
 """How long a daemon that does not beat still counts as alive."""
@@ -99,11 +103,10 @@ def is_anybody_working(tx: Connection, now: Instant) -> bool:
 def may_work(tx: Connection, sender: str, worker: int) -> bool:
     """Whether this worker may take messages of a sender that only one may work on, since it has a rate; if so, the
     sender is its own until it stops, or is dead."""
-    whose = select(LANE.c.worker).where(LANE.c.sender == sender, LANE.c.worker.in_(select(WORKER.c.id)))
-    owner = tx.scalar(whose)
-    if owner is None:
+    owned = _owner.rows(tx, sender)
+    if not owned:
         mine = insert_or(tx.dialect.name, LANE).values(sender=sender, worker=worker)
         nobodys = LANE.c.worker.not_in(select(WORKER.c.id))  # asked again, when no other can be about to claim it
         tx.execute(mine.on_conflict_do_update(index_elements=["sender"], set_={"worker": worker}, where=nobodys))
-        owner = tx.scalar(whose)
-    return owner in (None, worker)
+        owned = _owner.rows(tx, sender)
+    return not owned or owned[0][0] == worker
