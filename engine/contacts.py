@@ -42,7 +42,7 @@ def put_contacts(host: Host, people: Sequence[ContactFields], now: Instant) -> P
 
 def _put(host: Host, tx: Connection, people: Sequence[ContactFields], now: Instant) -> Put:
     known = reading.contacts_by_key(tx, {each.key for each in people})
-    next_number = numbering.counter(tx, CONTACT.c.id)
+    next_number = numbering.counter(tx, CONTACT.c.id, len(people))
     before = dict(known)
     for each in people:
         old = known.get(each.key)

@@ -260,7 +260,7 @@ class Host:
     def _turns(
         self, tx: Connection, stimuli: Mapping[int, Sequence[Stimulus]], now: Instant, known: Mapping[int, Contact]
     ) -> Iterator[tuple[Contact, Delta]]:
-        next_journey = numbering.counter(tx, JOURNEY.c.id)
+        next_journey = numbering.counter(tx, JOURNEY.c.id, len(stimuli))
         live = self.flows.live
         ask_log: dict[int, Situation] = {}
         for situation in self._situations(tx, stimuli, known):

@@ -61,9 +61,11 @@ _anything: list[ColumnElement[bool]] = [
     exists().where(ENROLMENT.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
     exists().where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
 ]
-_next_schedule = Query(select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE))
 _looks = Query(select(*_anything), "now")
 """Whether there is anything to be noted, to be started, to enter or to be set going."""
+
+NEXT_SCHEDULE = select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE).scalar_subquery()
+"""When the next schedule is due; None where no flow has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,14 +313,10 @@ class Lifecycle:
             )
             return [piece for there_is, piece in pieces if there_is]
 
-    def next_due(self, tx: Connection, now: Instant) -> Instant | None:
-        """When the next schedule is due, or the next look at conditions that change with time."""
-        self._host.flows.refresh(tx)
-        due: Instant | None = _next_schedule.rows(tx)[0][0]
-        if not self._time_matters():
-            return due
-        full_hour = (now // HOUR + 1) * HOUR
-        return full_hour if due is None else min(due, full_hour)
+    def next_look(self, now: Instant) -> Instant | None:
+        """When to look again at conditions that change with time; None where the flows, as they were read last, have
+        none."""
+        return (now // HOUR + 1) * HOUR if self._time_matters() else None
 
     def _time_matters(self) -> bool:
         return any(_changes_with_time(live.flow) for live in self._host.flows.live.by_id.values())

@@ -39,7 +39,7 @@ from tactful.engine.store import reading, rows
 from tactful.engine.store.holding import hold_list
 from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, UNSETTLED, Query, among, as_list
 from tactful.engine.store.tally import Observer, tally_of
-from tactful.engine.switches import halted
+from tactful.engine.switches import HALTED
 from tactful.engine.workers import NOBODY, alive, bury, is_anybody_dead, may_work
 from tactful.flows.model import Flow
 
@@ -164,13 +164,14 @@ _next_due = Query(
 )
 _of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
 
-# None that others hold, nor whose contact they hold. What is read of the journey stays while its message waits.
+# None while sending is halted, none that others hold, nor whose contact they hold. What is read of the journey stays
+# while its message waits.
 _due = Query(
     select(*_of_message, JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values, *reading.CONTACT_COLUMNS)
     .select_from(MESSAGE)
     .join(JOURNEY, _of_journey)
     .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
-    .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"))
+    .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"), ~HALTED)
     .order_by(MESSAGE.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(key_share=True, of=[CONTACT, MESSAGE], skip_locked=True),
@@ -202,7 +203,7 @@ class Outbox:
         # may change the list: so then it is asked once more, and held alone.
         for may_refuse in (False, True) if self._host.store.many_write else (True,):
             with self._host.transaction(shared=True) as tx:
-                if halted(tx) or (alone and not may_work(tx, sender, worker)):
+                if alone and not may_work(tx, sender, worker):
                     return Took()
                 took = self._take(tx, sender, now, most, worker, may_refuse=may_refuse)
             if took is not None:
@@ -359,9 +360,8 @@ class Outbox:
 
     def next_due(self, sender: str) -> Instant | None:
         """When the next message of a sender is due; None where none waits for a time."""
-        with self._host.store.read() as tx:
-            due_at: Instant | None = _next_due.rows(tx, sender)[0][0]
-            return due_at
+        due_at: Instant | None = self._host.store.look(_next_due, sender)[0][0]
+        return due_at
 
     def waiting(self) -> dict[str, Instant]:
         """For each sender with messages that wait for a time, the earliest such time."""

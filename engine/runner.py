@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlalchemy import select
+
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.history import Pruning
 from tactful.engine.host import BATCH
-from tactful.engine.optout.inbox import Inbox, next_overdue
+from tactful.engine.lifecycle import NEXT_SCHEDULE
+from tactful.engine.optout.inbox import NEXT_OVERDUE, Inbox
 from tactful.engine.optout.retention import Retention
 from tactful.engine.pulse import Pulse
-from tactful.engine.store import reading
+from tactful.engine.store.reading import NEXT_DUE
+from tactful.engine.store.statements import Query
 
 HELD_MS = 20
 """How soon to look again at what is due, and others hold."""
@@ -56,7 +60,7 @@ class Runner:
                 break
         if self._pruning is not None and not self._stopping():
             self._pruning.go_on(self._clock.now())
-            due_at = _earlier(due_at, self._pruning.next_due())
+            due_at = _earliest(due_at, self._pruning.next_due())
         now = self._clock.now()
         if due_at is not None and due_at <= now and self._engine.store.many_write and not self._stopping():
             due_at = now + HELD_MS  # due and yet not done: somebody else holds it, and will have done it soon
@@ -89,10 +93,15 @@ class Runner:
         """When a timer, a schedule or an answer that waits to be read is due next."""
         now = self._clock.now()
         with self._engine.store.read() as tx:
-            due_at = _earlier(reading.next_due(tx), self._engine.lifecycle.next_due(tx, now))
-            return due_at if self._inbox is None else _earlier(due_at, next_overdue(tx))
+            self._engine.host.flows.refresh(tx)
+            fires, starts, overdue = _next.rows(tx)[0]
+        looks = self._engine.lifecycle.next_look(now)
+        return _earliest(fires, starts, looks, None if self._inbox is None else overdue)
 
 
-def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
+_next = Query(select(NEXT_DUE, NEXT_SCHEDULE, NEXT_OVERDUE))
+
+
+def _earliest(*times: Instant | None) -> Instant | None:
     """None is never."""
-    return min((each for each in (one, other) if each is not None), default=None)
+    return min((each for each in times if each is not None), default=None)

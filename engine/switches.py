@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, exists, select
 
 from tactful.elements.contract import Instant
 from tactful.engine.store.statements import Query, insert_or, table
@@ -10,12 +10,15 @@ from tactful.engine.store.tables import SwitchRow
 
 SWITCH = table(SwitchRow)
 
-_halted = Query(select(SWITCH.c.number).where(SWITCH.c.name == "halt"))
+HALTED = exists().where(SWITCH.c.name == "halt")
+"""Whether all sending is stopped, to be asked in the statement that finds messages to take."""
+
+_halted = Query(select(HALTED))
 
 
 def halted(tx: Connection) -> bool:
-    """Whether all sending is stopped. Asked in the transaction that takes messages."""
-    return bool(_halted.rows(tx))
+    """Whether all sending is stopped."""
+    return bool(_halted.rows(tx)[0][0])
 
 
 def halted_since(tx: Connection) -> tuple[Instant, str | None] | None:

@@ -29,7 +29,7 @@ from tactful.engine.optout.packs import pack
 from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
 from tactful.engine.senders import Sender
-from tactful.engine.store.statements import INBOUND, Query
+from tactful.engine.store.statements import INBOUND
 from tactful.engine.switches import halted
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class Review:
 
 _COLUMNS = ("id", "sender", "destination", "text", "keyword", "why", "at", "review_due_at")
 
-_next_overdue = Query(select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None)))
+NEXT_OVERDUE = select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None)).scalar_subquery()
+"""When the next review is overdue; None where none is open."""
 
 
 class Inbox:
@@ -258,12 +259,6 @@ class Inbox:
         """Answers nobody read in time count as opt-outs; how many there were."""
         overdue = [review.number for review in self.reviews() if review.due_at <= now]
         return sum(self.settle(number, opts_out=True, who="time", now=now) for number in overdue)
-
-
-def next_overdue(tx: Connection) -> Instant | None:
-    """When the next review is overdue; None where none is open."""
-    due_at: Instant | None = _next_overdue.rows(tx)[0][0]
-    return due_at
 
 
 def _writable(inbound: Inbound) -> Inbound:

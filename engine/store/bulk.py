@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
@@ -19,6 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 from sqlalchemy.types import NullType, TypeEngine
+
+from tactful.engine.store.driver import sent, sent_for_each
 
 Row = tuple[Any, ...]
 
@@ -69,20 +70,14 @@ def _one_by_one(
     in_order = None if wanted == columns else itemgetter(*(columns.index(name) for name in wanted))
     bare: dict[tuple[int, ...], _Bare] = {}
 
-    def run(connection: Connection, sql: str, values: Sequence[Row]) -> int:
-        with closing(connection.connection.cursor()) as cursor:
-            cursor.executemany(sql, values)
-            changed: int = cursor.rowcount
-            return changed
-
     def send(connection: Connection, rows: Sequence[Row]) -> int:
         values = list(rows) if in_order is None else [in_order(row) for row in rows]
         without = tuple(place for place, value in enumerate(values[0]) if value is None)
         if 1 < len(without) < len(columns) - 1:  # for one it takes as long to look as is won
             found = bare.get(without) or bare.setdefault(without, _Bare.of(sql, without))
             if set(map(found.empty, values)) == found.nothing:
-                return run(connection, found.sql, list(map(found.kept, values)))
-        return run(connection, sql, values)
+                return sent_for_each(connection, found.sql, list(map(found.kept, values)))
+        return sent_for_each(connection, sql, values)
 
     return send
 
@@ -136,9 +131,7 @@ def _as_arrays(
                 encoder.array(each) if varied else encoder.one(each[0])
                 for encoder, each, varied in zip(encoders, given, varies, strict=True)
             ]
-            with closing(connection.connection.cursor()) as cursor:
-                cursor.execute(sql, [values[place] for place in wanted])
-                changed += cursor.rowcount
+            changed += sent(connection, sql, [values[place] for place in wanted], len(some))
         return changed
 
     return send

@@ -7,16 +7,16 @@ writes; a read sees one consistent state. Of writes that are shared this is true
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tactful.engine.store.statements import Statements
+from tactful.engine.store.statements import Query, Statements
 from tactful.engine.store.tally import Observer, Tally
 
 IN_MEMORY = "sqlite://"
@@ -60,9 +60,16 @@ class Store(ABC):
         several write at once: it may change nothing but what it holds (`holding.py`), and rows that only it knows of.
         """
 
-    @abstractmethod
-    def read(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
         """A transaction that only reads, from one consistent state."""
+        with self._connected() as connection, connection.begin():
+            yield connection
+
+    def look(self, query: Query, *values: Any) -> Sequence[Any]:
+        """What one select finds, as it stands: a transaction around it would take more time than it does."""
+        with self._connected() as connection:
+            return query.rows(connection, *values)
 
     @abstractmethod
     def upgrade(self) -> None:
@@ -93,6 +100,11 @@ class Store(ABC):
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._in_words(), self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def _observed(self) -> Iterator[Tally]:

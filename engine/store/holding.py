@@ -20,9 +20,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, or_, select
 
 from tactful.elements.contract import Contact, Instant
+from tactful.engine.store.driver import fetched
 from tactful.engine.store.reading import CONTACT_COLUMNS
 from tactful.engine.store.rows import read_contact
-from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, Query, among, as_list, fetched
+from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, Query, among, as_list
 
 _all = select(*CONTACT_COLUMNS)
 _of_messages = select(MESSAGE.c.contact).where(among(MESSAGE.c.journey, bindparam("journeys")))
@@ -49,6 +50,14 @@ _due = Query(
 )  # fmt: skip
 
 
+LOCK_OF_LIST = 0x7AC7F02
+"""One number for the lists of all databases: PostgreSQL tells apart whose database it is. Of all writes it is another
+(`postgresql.py`)."""
+
+_LIST_ALONE = f"SELECT pg_advisory_xact_lock({LOCK_OF_LIST})"
+_LIST_SHARED = f"SELECT pg_advisory_xact_lock_shared({LOCK_OF_LIST})"
+
+
 def hold(tx: Connection, numbers: Iterable[int]) -> dict[int, Contact]:
     """Contacts by number; those that do not exist are left out."""
     return _read(_these.rows(tx, as_list(numbers)))
@@ -72,9 +81,7 @@ def hold_due(tx: Connection, now: Instant, most: int) -> dict[int, Contact]:
 def hold_list(tx: Connection, *, to_change: bool) -> None:
     """The Do Not Contact list, to read it or to change it. Who holds it to read may not come to want it to change."""
     if tx.dialect.name == "postgresql":
-        from tactful.engine.store.postgresql import LOCK_OF_LIST
-
-        fetched(tx, f"SELECT pg_advisory_xact_lock{'' if to_change else '_shared'}({LOCK_OF_LIST})")
+        fetched(tx, _LIST_ALONE if to_change else _LIST_SHARED)
 
 
 def _read(found: Iterable[Any]) -> dict[int, Contact]:

@@ -17,19 +17,24 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from tactful.engine.store.database import Store
-from tactful.engine.store.statements import fetched
+from tactful.engine.store.driver import run
 from tactful.engine.store.trouble import trouble_with_postgresql
 
-LOCK, LOCK_OF_LIST = 0x7AC7F01, 0x7AC7F02
-"""Of all writes, and of the Do Not Contact list. One pair of numbers for all of tactful's databases."""
+LOCK = 0x7AC7F01
+"""Of all writes."""
 
-_ALONE, _SHARED = "alone", "shared"
-_LOCKS = {_ALONE: "pg_advisory_xact_lock", _SHARED: "pg_advisory_xact_lock_shared"}
+_LOCKS = {"alone": "pg_advisory_xact_lock", "shared": "pg_advisory_xact_lock_shared"}
 
-_FROZEN = {_ALONE: "60s", _SHARED: "10s"}
+_FROZEN = {"alone": "60s", "shared": "10s"}
 """How long a transaction may ask nothing of the server before that ends it: its process stands still, or its machine is
 gone, and others wait for what it holds."""
 _CHANNEL = "tactful"
+
+_BEGIN_TO_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN_TO_WRITE = {
+    how: f"BEGIN; SELECT set_config('idle_in_transaction_session_timeout', '{frozen}', true), {_LOCKS[how]}({LOCK})"
+    for how, frozen in _FROZEN.items()
+}
 
 
 class PostgresStore(Store):
@@ -43,40 +48,43 @@ class PostgresStore(Store):
         super().__init__(parsed.render_as_string(hide_password=True), self._engine(parsed))
 
     def _engine(self, url: Any) -> Engine:
+        # BEGIN and COMMIT are said here, each in one message with what belongs to it.
         engine = create_engine(
-            url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8, hide_parameters=True
-        )
+            url, paramstyle="format", poolclass=QueuePool, pool_size=8, max_overflow=8, hide_parameters=True,
+            isolation_level="AUTOCOMMIT",
+        )  # fmt: skip
+        # Only one that wrote has a number.
+        say = f"SELECT pg_notify('{_CHANNEL}', '{self._me}') WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
             writes = connection.get_execution_options().get("writes")
-            if writes is not None:
-                frozen = f"set_config('idle_in_transaction_session_timeout', '{_FROZEN[writes]}', true)"
-                connection.exec_driver_sql(f"SELECT {frozen}, {_LOCKS[writes]}({LOCK})")
-            else:
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            run(connection, _BEGIN_TO_READ if writes is None else _BEGIN_TO_WRITE[writes])
+
+        @event.listens_for(engine, "commit")
+        def _commit(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("writes")
+            run(connection, "COMMIT" if writes is None else f"{say}; COMMIT")
 
         return engine
 
     @contextmanager
     def write(self, *, shared: bool = False) -> Iterator[Connection]:
-        writes = _SHARED if shared else _ALONE
-        with (
-            self._observed() as tally,
-            self._in_words(),
-            self.engine.connect().execution_options(writes=writes, tally=tally) as connection,
-            connection.begin(),
-        ):
-            self.observer.began(tally)
-            yield connection
-            # Only one that wrote has a number.
-            say = f"SELECT pg_notify('{_CHANNEL}', %s) WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
-            fetched(connection, say, [self._me])
+        with self._observed() as tally, self._connected() as connection:
+            connection.execution_options(writes="shared" if shared else "alone", tally=tally)
+            with connection.begin():
+                self.observer.began(tally)
+                yield connection
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        with self._in_words(), self.engine.connect() as connection, connection.begin():
-            yield connection
+    def _connected(self) -> Iterator[Connection]:
+        with super()._connected() as connection:
+            try:
+                yield connection
+            except BaseException:
+                if not connection.invalidated and _is_broken(connection):
+                    connection.invalidate()  # else the pool finds out, and says so at length
+                raise
 
     def upgrade(self) -> None:
         from tactful.engine.store.migrations import upgrade
@@ -88,6 +96,12 @@ class PostgresStore(Store):
 
     def _trouble(self, error: Exception) -> str | None:
         return trouble_with_postgresql(error)
+
+
+def _is_broken(connection: Connection) -> bool:
+    driven = connection.connection.driver_connection
+    assert isinstance(driven, psycopg.Connection), "the driver is psycopg"
+    return driven.broken
 
 
 class Listener:

@@ -92,7 +92,8 @@ _stands = Query(
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )  # fmt: skip
-_next_due = Query(select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)))
+NEXT_DUE = select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)).scalar_subquery()
+"""When the next journey is due; None where none waits for a time."""
 _keys_seen = Query(select(EVENT.c.key).where(among(EVENT.c.key, bindparam("keys"))), "keys")
 
 
@@ -165,9 +166,3 @@ def stands(tx: Connection, journeys: Iterable[int]) -> dict[MessageKey, MessageS
 def keys_seen(tx: Connection, keys: Collection[str]) -> set[str]:
     """Which of these events, by their tellers' keys, were told before."""
     return {row[0] for row in _keys_seen.rows(tx, as_list(keys))} if keys else set()
-
-
-def next_due(tx: Connection) -> int | None:
-    """When the next journey is due; None where none waits for a time."""
-    due_at: int | None = _next_due.rows(tx)[0][0]
-    return due_at

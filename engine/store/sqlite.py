@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,10 @@ class SqliteStore(Store):
             yield connection
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        if self.in_memory:  # one connection for all: readers take turns with the writer
-            with self._turn, self.engine.connect() as connection, connection.begin():
-                yield connection
-        else:
-            with self._in_words(), self.engine.connect() as connection, connection.begin():
-                yield connection
+    def _connected(self) -> Iterator[Connection]:
+        # In memory there is one connection for all: readers take turns with the writer.
+        with self._turn if self.in_memory else nullcontext(), super()._connected() as connection:
+            yield connection
 
     def close(self) -> None:
         super().close()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +32,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
 from tactful.engine.store.bulk import Bulk
+from tactful.engine.store.driver import fetched
 from tactful.engine.store.tables import (
     BlockActRow,
     BlockRow,
@@ -104,18 +104,9 @@ def as_list(values: Iterable[int | str]) -> str:
     return json.dumps(list(values))
 
 
-def fetched(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Sequence[Any]:
-    """All rows that a select in the words of the driver finds, as its plain tuples. What SQLAlchemy does around a small
-    select takes several times as long as the select, and its rows take time to make, and more to read by name."""
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()
-
-
 class Query:
-    """A select, compiled once and run by the driver itself, whose errors are raised as they are. `names` are the values
-    it wants, in the order `rows` takes them; `postgresql` is another way to say it, where the first is SQLite's own.
-    """
+    """A select, compiled once and run by the driver itself (`driver.py`). `names` are the values it wants, in the order
+    `rows` takes them; `postgresql` is another way to say it, where the first is SQLite's own."""
 
     def __init__(
         self, statement: Select[*tuple[Any, ...]], *names: str, postgresql: Select[*tuple[Any, ...]] | None = None
@@ -125,7 +116,7 @@ class Query:
         self._compiled: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}  # by the kind of database
 
     def rows(self, connection: Connection, *values: Any) -> Sequence[Any]:
-        """All rows (see `fetched`)."""
+        """All rows, as plain tuples."""
         sql, wanted, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
         bound = {**fixed, **dict(zip(self._names, values, strict=True))}
         return fetched(connection, sql, [bound[name] for name in wanted])

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.pool.base import _ConnectionFairy
 
+from tactful.engine.store import driver
 from tactful.engine.store.database import IN_MEMORY, Store, open_store
 
 
@@ -58,6 +59,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> Noted:
 
         with monkeypatch.context() as patched:
             patched.setattr(_ConnectionFairy, "cursor", of)
+            patched.setattr(driver, "_kept", lambda _connection: {})  # each statement asks for a cursor of its own
             yield sent
 
     return noting
