@@ -31,7 +31,8 @@ class Engine:
     do_not_contact: DoNotContactList
 
     def close(self) -> None:
-        """Close the database."""
+        """Tell for those who asked, and close the database."""
+        self.teller.close()
         self.store.close()
 
 

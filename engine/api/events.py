@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import wrap_future
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
@@ -67,7 +68,7 @@ def event_routes(engine: Engine, project: Project, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["events"], route_class=StrictRoute)
 
     @router.post("/events", dependencies=needs("events"), operation_id="tell", response_model=EventAnswers)
-    def tell(told: ToldEvents) -> Response:
+    async def tell(told: ToldEvents) -> Response:
         """Tell what happened: 1 to 1,000 events.
 
         When this is answered, those that were learnt are committed, with everything that followed from them. Each has
@@ -76,7 +77,8 @@ def event_routes(engine: Engine, project: Project, clock: Clock) -> APIRouter:
         """
         refused = [_refusal(each) for each in told.events]
         taken = [_incoming(each) for each, why in zip(told.events, refused, strict=True) if why is None]
-        learnt = iter(engine.teller.tell(taken, clock.now()))
+        became = await wrap_future(engine.teller.ask(taken, clock.now()))
+        learnt = iter(became)
         answers = _answers([next(learnt) if why is None else Told("refused", why) for why in refused])
         # Written here: what FastAPI is to write has to wait for a thread once more.
         return Response(answers.model_dump_json(), media_type="application/json")

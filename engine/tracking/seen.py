@@ -112,8 +112,7 @@ class Seen:
     def _url(self, target: int) -> str | None:
         url = self._urls.get(target)
         if url is None:
-            with self._engine.store.read() as tx:
-                found = _target.rows(tx, target)
+            found = self._engine.store.look(_target, target)
             if not found:
                 return None
             url = str(found[0][0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Connection, select
 from tests.engine.conftest import MONDAY
 
 from tactful.engine.host import BATCH
@@ -47,14 +48,14 @@ class Desk:
             self.world.contact(key)
         self.engine, self.teller = self.world.engine, self.world.engine.teller
         self.commits = self.engine.store.observer = Commits()
-        self._threads = ThreadPoolExecutor(16)
+        self._asked: list[Future[list[Told]]] = []
 
     def tell(self, *events: Incoming, now: int = MONDAY) -> Future[list[Told]]:
-        """Tell in a thread of its own; returns once it tells or waits in its place."""
-        before = len(self.teller._waiting)
-        begun = self.teller._somebody_tells
-        answer = self._threads.submit(self.teller.tell, events, now)
-        while not answer.done() and (len(self.teller._waiting) == before if begun else not self.teller._somebody_tells):
+        """Ask; returns once it is told for or waits in its place."""
+        waits = any(each.running() for each in self._asked)
+        answer = self.teller.ask(events, now)
+        self._asked.append(answer)
+        while not (waits or answer.running() or answer.done()):
             wait([answer], 0.001)
         return answer
 
@@ -65,7 +66,6 @@ class Desk:
             return [(row.contact, row.name) for row in rows]
 
     def close(self) -> None:
-        self._threads.shutdown()
         self.world.close()
 
 
@@ -116,36 +116,47 @@ def test_all_who_wait_are_told_for_in_one_transaction_and_each_hears_of_their_ow
     assert desk.commits.events == [0, 1, 3], "the one that held the database, the first, and all others"
 
 
-def test_nobody_hears_before_the_commit(desk: Desk, held: Callable[[], None]) -> None:
+@pytest.fixture
+def once_learnt(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Sequence[Incoming]], None]], None]:
+    """Calls something with the events of each transaction, once they are learnt in it and before it commits."""
+
+    def arrange(what: Callable[[Sequence[Incoming]], None]) -> None:
+        learn = desk.engine.host.learn
+
+        def learning(tx: Connection, events: Sequence[Incoming], now: int) -> list[Told]:
+            became = learn(tx, events, now)
+            what(events)
+            return became
+
+        monkeypatch.setattr(desk.engine.host, "learn", learning)
+
+    return arrange
+
+
+def test_nobody_hears_before_the_commit(desk: Desk, held: Callable[[], None], once_learnt: Any) -> None:
     answers = [desk.tell(Incoming("seen", "ana")) for _ in range(4)]
     heard: list[int] = []
-
-    @event.listens_for(desk.engine.store.engine, "commit")
-    def before_commit(_: object) -> None:
-        done, _rest = wait([each for each in answers if not each.done()], 0.1, FIRST_COMPLETED)
-        heard.append(len(done))
-
+    once_learnt(lambda events: heard.append(sum(each.done() for each in answers)))
     held()
     for each in answers:
         assert each.result(20) == [LEARNT]
-    # While the first transaction of theirs is committed, nobody hears; while the second is, only the first may.
-    assert heard[1] == 0
-    assert heard[2] <= 1
+    assert heard == [0, 1], "the first transaction is of the first, the second of all others"
     assert len(desk.learnt()) == 4
 
 
-def test_if_a_transaction_fails_all_who_were_in_it_hear_and_nobody_else(desk: Desk, held: Callable[[], None]) -> None:
+def test_if_a_transaction_fails_all_who_were_in_it_hear_and_nobody_else(
+    desk: Desk, held: Callable[[], None], once_learnt: Any
+) -> None:
     first = desk.tell(Incoming("seen", "ana", key="first"))
     others = [desk.tell(Incoming("seen", who, key=who)) for who in ("ana", "ben")]
-    transactions = 0
+    failed: list[Sequence[Incoming]] = []
 
-    @event.listens_for(desk.engine.store.engine, "commit")
-    def before_commit(_: object) -> None:
-        nonlocal transactions
-        transactions += 1
-        if transactions == 3:
+    def fail(events: Sequence[Incoming]) -> None:
+        if len(events) == 2 and not failed:
+            failed.append(events)
             raise OSError("the disk is gone")
 
+    once_learnt(fail)
     held()
     assert first.result(20) == [LEARNT]
     for each in others:
@@ -180,6 +191,24 @@ def test_they_are_learnt_at_the_time_of_the_latest(desk: Desk, held: Callable[[]
         each.result(20)
     with desk.engine.store.read() as tx:
         assert list(tx.scalars(select(EVENT.c.at).order_by(EVENT.c.id))) == [MONDAY, MONDAY + 7, MONDAY + 7]
+
+
+def test_one_that_gave_up_while_it_waited_is_not_told_for(desk: Desk, held: Callable[[], None]) -> None:
+    first, second, third = (desk.tell(Incoming(name, "ana")) for name in ("e1", "e2", "e3"))
+    assert not first.cancel(), "it is being told for"
+    assert second.cancel()
+    held()
+    assert (first.result(20), third.result(20)) == ([LEARNT], [LEARNT])
+    assert desk.learnt() == [(1, "e1"), (1, "e3")]
+
+
+def test_who_asked_before_it_closes_is_told_for(desk: Desk, held: Callable[[], None]) -> None:
+    answers = [desk.tell(Incoming("seen", "ana")) for _ in range(3)]
+    held()
+    desk.teller.close()
+    assert [each.result(0) for each in answers] == [[LEARNT]] * 3
+    with pytest.raises(RuntimeError):
+        desk.teller.ask([], MONDAY)
 
 
 def test_whoever_comes_whenever_is_told_for(desk: Desk) -> None:
