@@ -107,8 +107,9 @@ class Host:
         told: list[Told] = []
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]
-            # Who says no is put on the list with all who have the address: that concerns more than whom it is told of.
-            with self.transaction(shared=not any(map(noes.may_be_one, batch))) as tx:
+            with self.transaction(shared=True) as tx:
+                if any(map(noes.may_be_one, batch)):
+                    noes.hold_whom_concern(tx, batch)
                 became = self.learn(tx, batch, now)
                 learnt = [each for each, told_so in zip(batch, became, strict=True) if told_so.state == "learnt"]
                 noes.follow(self, tx, learnt, now)

@@ -32,6 +32,7 @@ from tactful.engine.gate import Gate
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.optout.noes import No, put_on_list
+from tactful.engine.optout.opting import hold_concerned
 from tactful.engine.rules import receipts
 from tactful.engine.rules.permission import NO_POLICY, Expire, Hold, Policy, Send, Suppress, Verdict
 from tactful.engine.rules.situation import Outcome, Stimulus
@@ -290,8 +291,9 @@ class Outbox:
         and waits to be sent again, it is not. A no in it counts all the same."""
         for start in range(0, len(outcomes), BATCH):
             some = outcomes[start : start + BATCH]
-            # A no puts an address on the list with all who have it: that concerns more than whom the message went to.
-            with self._host.transaction(shared=all(each.no is None for each in some)) as tx:
+            with self._host.transaction(shared=True) as tx:
+                if any(each.no is not None for each in some):
+                    hold_concerned(tx, messages=[each.key for each in some])
                 self._settle(tx, some, now, worker)
 
     def _settle(self, tx: Connection, outcomes: Sequence[Settled], now: Instant, worker: int | None = None) -> None:

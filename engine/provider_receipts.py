@@ -17,8 +17,8 @@ from tactful.engine.compose import Engine
 from tactful.engine.incoming import Incoming
 from tactful.engine.keyring import is_erased
 from tactful.engine.optout.do_not_contact import Change, Entry
-from tactful.engine.optout.noes import BOUNCED_HARD, No, put_on_list
-from tactful.engine.optout.opting import opt
+from tactful.engine.optout.noes import BOUNCED_HARD, No, hold_whom_concern, put_on_list
+from tactful.engine.optout.opting import changing, opt
 from tactful.engine.outbox import DELIVERED, FAILED, SENDING, SENT, SUPPRESSED, UNKNOWN, Settled
 from tactful.engine.store.statements import MESSAGE, WAITING, Query, among, as_list
 
@@ -65,8 +65,11 @@ def take_in(engine: Engine, receipts: Sequence[Receipt], senders: Collection[str
             told.append(each)
     engine.outbox.settle(settled, now)
     if told:
-        with engine.host.transaction() as tx:
-            for each, became in zip(told, engine.host.learn(tx, [_event(r) for r in told], now), strict=True):
+        events = [_event(each) for each in told]
+        with engine.host.transaction(shared=True) as tx:
+            if any(_no(each) for each in told):
+                hold_whom_concern(tx, events)
+            for each, became in zip(told, engine.host.learn(tx, events, now), strict=True):
                 no = _no(each)
                 if became.state == "learnt" and no is not None:
                     row = found[each.message]
@@ -84,7 +87,8 @@ def follow_list(engine: Engine, to: tuple[str, str, str], provider: str, word: s
     destination, channel, sender = to
     entry = Entry(destination, channel, sender, "everything")
     source = f"{provider} {word}"
-    with engine.host.transaction() as tx:
+    with changing(engine.store, [destination]) as tx:
+        engine.host.flows.refresh(tx)
         blocks = engine.do_not_contact.blocks_of(tx, [destination]).get(destination, ())
         there = [b for b in blocks if (b.channel, b.sender, b.covers) == entry[1:]]
         if there if word == "STOP" else not any(b.source.startswith(f"{provider} ") for b in there):

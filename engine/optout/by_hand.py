@@ -18,7 +18,7 @@ from tactful.engine.addresses import BadAddress, destination, email_domain, is_e
 from tactful.engine.compose import Engine
 from tactful.engine.flowbook import FlowGone
 from tactful.engine.optout.do_not_contact import BLOCKED, Act, Change, Entry
-from tactful.engine.optout.opting import look_again, opt
+from tactful.engine.optout.opting import changing, look_again, opt
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Block, Request, covering
 from tactful.engine.store.statements import BLOCK, INBOUND
 
@@ -78,7 +78,7 @@ def block(
     """Put an address on the list; whether it was not on it yet. Waiting messages to it are suppressed at once."""
     to = destination_for(address, channel, region)
     change = Change(True, Entry(to, channel, sender, covers), PERSON, reason)
-    with engine.store.write() as tx:
+    with changing(engine.store, [to]) as tx:
         return bool(_opt(engine, tx, [change], now, {"channel": channel, "sender": sender or None}))
 
 
@@ -100,7 +100,7 @@ def unblock(
     to = destination_for(address, channel, region)
     kinds: tuple[Covers, ...] = ("marketing", "everything") if covers is None else (covers,)
     changes = [Change(False, Entry(to, channel, sender, kind), PERSON, reason) for kind in kinds]
-    with engine.store.write() as tx:
+    with changing(engine.store, [to]) as tx:
         return len(_opt(engine, tx, changes, now, {"channel": channel, "sender": sender or None}))
 
 
@@ -118,7 +118,7 @@ def change_list(engine: Engine, tx: Connection, changes: Sequence[Change], now: 
 
 def carry_out(engine: Engine, changes: Sequence[Change], now: Instant) -> list[Change]:
     """The same, all in one transaction of its own."""
-    with engine.store.write() as tx:
+    with changing(engine.store, [each.entry.destination for each in changes]) as tx:
         return change_list(engine, tx, changes, now)
 
 

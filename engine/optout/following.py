@@ -18,7 +18,7 @@ from tactful.engine.flowbook import FlowGone
 from tactful.engine.incoming import OPTED_OUT, Incoming
 from tactful.engine.optout.do_not_contact import BLOCKED, Act, Change, Entry
 from tactful.engine.optout.links import LinkedMessage
-from tactful.engine.optout.opting import look_again, opt
+from tactful.engine.optout.opting import changing, look_again, opt
 from tactful.engine.project_options import Links
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER, Request, covering
 
@@ -62,8 +62,9 @@ def opt_out(
     """Put the address on the list, and let everything follow: the message has `opted_out`, what waits to be sent is
     looked at again, others who have the address learn it. One transaction; said again, it changes nothing."""
     evidence = {**_evidence(message, user_agent), "how": how}
-    with engine.store.write() as tx:
-        asked = _asked(engine, tx, _destinations(message, scope or scope_of(options)))
+    destinations = _destinations(message, scope or scope_of(options))
+    with changing(engine.store, destinations) as tx:
+        asked = _asked(engine, tx, destinations)
         entries = [
             entry
             for entry in _entries(message, scope or scope_of(options), covers_of(message.purpose, options))
@@ -77,8 +78,9 @@ def opt_in(engine: Engine, message: LinkedMessage, now: Instant, *, user_agent: 
     """Take off the list what links have put there for this address, channel and sender; whether such messages may go
     there again. Entries of other origin stand, also those that a link has only repeated."""
     evidence, why = _evidence(message, user_agent), "they asked for messages again"
-    with engine.store.write() as tx:
-        asked = _asked(engine, tx, _destinations(message, "everything"))
+    destinations = _destinations(message, "everything")
+    with changing(engine.store, destinations) as tx:
+        asked = _asked(engine, tx, destinations)
         entries = [
             entry for entry, acts in asked.items()
             if all(act.block.source == SOURCE for act in acts) and _concerns(message, entry, acts)

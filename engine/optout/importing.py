@@ -12,6 +12,7 @@ from tactful.engine.compose import Engine
 from tactful.engine.optout.by_hand import change_list
 from tactful.engine.optout.do_not_contact import Change, DoNotContactList, Entry
 from tactful.engine.optout.list_file import Row
+from tactful.engine.optout.opting import changing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def bring(engine: Engine, rows: Sequence[Row], file: str, now: Instant) -> Broug
     """Put a batch of a file's entries on the list, in one transaction. When this returns they are committed, waiting
     messages to them are suppressed and the contacts have learnt it. What is there already is no act, so a file that
     broke off is simply brought in again. `file` is its name, for the evidence."""
-    with engine.store.write() as tx:
+    with changing(engine.store, [row.entry.destination for row in rows]) as tx:
         new = _new(engine.do_not_contact, tx, rows)
         change_list(engine, tx, [_change(row, file) for row in new], now)
     return Brought(len(new), len(rows) - len(new))

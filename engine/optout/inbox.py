@@ -24,7 +24,7 @@ from tactful.engine.consent import Consent, record
 from tactful.engine.incoming import REPLIED, Incoming
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.keywords import Decision, Rulebook, decide
-from tactful.engine.optout.opting import contacts_at, look_again, opt
+from tactful.engine.optout.opting import changing, contacts_at, look_again, opt
 from tactful.engine.optout.packs import pack
 from tactful.engine.project_options import KeywordRule, PackRule
 from tactful.engine.rules.permission import ALL_CHANNELS, ANY_SENDER
@@ -119,7 +119,8 @@ class Inbox:
         Raises UnknownSender and BadAddress; nothing is kept then.
         """
         to, inbound = self._destination(inbound), _writable(inbound)
-        with self.engine.host.transaction() as tx:
+        with changing(self.engine.store, [to]) as tx:
+            self.engine.host.flows.refresh(tx)
             known = None
             if inbound.key is not None:
                 known = tx.scalar(select(INBOUND.c.id).where(INBOUND.c.key == inbound.key))

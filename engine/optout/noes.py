@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from tactful.elements.contract import Covers, Instant, Level
 from tactful.engine.incoming import OPTED_OUT, Incoming
 from tactful.engine.optout.do_not_contact import Change, Entry
-from tactful.engine.optout.opting import look_again, opt
+from tactful.engine.optout.opting import hold_concerned, look_again, opt
 from tactful.engine.rules.permission import ANY_SENDER
 from tactful.engine.store import reading
 
@@ -53,6 +53,12 @@ NOES = {
 def may_be_one(event: Incoming) -> bool:
     """Whether an event may mean no, as far as one can say before it is learnt."""
     return event.message is not None and event.name in NOES
+
+
+def hold_whom_concern(tx: Connection, events: Sequence[Incoming]) -> None:
+    """Before a batch with a no is learnt: hold all it is about, and all who have an address that is put on the list."""
+    keys = {each.contact for each in events if each.contact is not None}
+    hold_concerned(tx, (), keys, {each.message for each in events if each.message is not None})
 
 
 def follow(host: Host, tx: Connection, events: Sequence[Incoming], now: Instant) -> None:

@@ -1,5 +1,7 @@
 """Opting out and in again: the list is changed, and everything that follows from it happens in the same transaction.
 
+Others write meanwhile (`changing`): whoever has the addresses is held first, then the list.
+
 Messages that wait for these addresses are looked at again at once, so that they leave their send by `suppressed`; and
 the contacts who have the addresses learn it as an event of their own, by which `stop_when: {event: opted_out}` takes
 them out.
@@ -7,20 +9,24 @@ them out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, or_, select
 
-from tactful.elements.contract import Instant
+from tactful.elements.contract import Instant, MessageKey
 from tactful.engine.incoming import OPTED_IN, OPTED_OUT, Incoming
 from tactful.engine.interpreter import ACTIVE
 from tactful.engine.optout.do_not_contact import Change
+from tactful.engine.store import reading
+from tactful.engine.store.holding import hold, hold_list
 from tactful.engine.store.statements import CONTACT, JOURNEY, MESSAGE, WAITING_LITERALS, Query, among, as_list
 
 if TYPE_CHECKING:
     from tactful.engine.host import Host
+    from tactful.engine.store.database import Store
 
 
 def opt(
@@ -47,6 +53,35 @@ def opt(
         events += [Incoming(name, contact, data=data, at=at) for contact in theirs if contact not in known]
     host.learn(tx, events, now)
     return made
+
+
+@contextmanager
+def changing(store: Store, destinations: Sequence[str]) -> Iterator[Connection]:
+    """A write transaction for changes of the list at these addresses, and for what follows from them. Nobody else
+    changes the list before its end, nor the contacts who have the addresses; where a whole domain is among them, which
+    may be anybody's, nobody else writes at all."""
+    alone = any(each.startswith("@") for each in destinations)
+    with store.write(shared=not alone) as tx:
+        hold_concerned(tx, destinations)
+        yield tx
+
+
+def hold_concerned(
+    tx: Connection, destinations: Sequence[str] = (), keys: Collection[str] = (), messages: Collection[MessageKey] = ()
+) -> None:
+    """Hold whoever has these addresses and the list, to change it. A transaction that goes on to learn of others holds
+    them with this, too, for nobody may be waited for once the list is held: those of these ids of their own, and those
+    whom these messages went to, with all who have the address that one went to."""
+    if tx.dialect.name == "postgresql":
+        stands = reading.stands(tx, {message.journey for message in messages})
+        went_to = [to for each in messages if each in stands and (to := stands[each].destination) is not None]
+        numbers = {each.number for each in reading.contacts_by_key(tx, keys).values()}
+        numbers.update(stand.contact for stand in stands.values())
+        lists = _by_kind([*destinations, *went_to])
+        if lists:
+            numbers.update(row[0] for row in _numbers_at(*lists).rows(tx, *lists.values()))
+        hold(tx, numbers)
+    hold_list(tx, to_change=True)
 
 
 def look_again(host: Host, tx: Connection, destinations: Sequence[str]) -> None:
@@ -92,6 +127,11 @@ def _waiting_at(*kinds: str) -> Query:
         .with_for_update(key_share=True, skip_locked=True)
     )
     return Query(waiting, *kinds)
+
+
+@cache
+def _numbers_at(*kinds: str) -> Query:
+    return Query(select(CONTACT.c.id).where(_has_one_of(kinds)), *kinds)
 
 
 @cache

@@ -11,10 +11,20 @@ import pytest
 from sqlalchemy import select
 from tests.engine.conftest import MONDAY
 
+from tactful.elements.contract import MessageKey
+from tactful.engine.channels.receipts import Receipt
 from tactful.engine.compose import Engine, open_engine
-from tactful.engine.incoming import Incoming
+from tactful.engine.incoming import Incoming, Told
+from tactful.engine.optout import by_hand, following, importing
 from tactful.engine.optout.do_not_contact import Change, Entry
+from tactful.engine.optout.inbox import Inbound, Inbox, Received
+from tactful.engine.optout.links import linked_message
+from tactful.engine.optout.list_file import Row
+from tactful.engine.optout.noes import BOUNCED_HARD
 from tactful.engine.outbox import Settled
+from tactful.engine.project_options import Links, PackRule
+from tactful.engine.provider_receipts import take_in
+from tactful.engine.senders import ConsoleSender
 from tactful.engine.store.database import StoreError
 from tactful.engine.store.holding import hold, hold_due, hold_list
 from tactful.engine.store.statements import BLOCK_ACT, EVENT
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Server
 
 HOUR = 3_600_000
+LATE = MONDAY + 2 * HOUR
+RULES = [PackRule(pack="ctia", level="any_sender")]
 SENDER = "news@acme.example"
 PEOPLE = [f"c{n}" for n in range(1, 7)]
 FLOW = f"""
@@ -197,6 +209,131 @@ def test_an_entry_waits_for_a_take_under_way_and_the_next_take_sees_it(pair: Pai
     assert [each.contact.number for each in pair.one.outbox.take(SENDER, late, 100).messages] == [2, 3, 4, 5, 6]
 
 
+# --- Opting out
+
+
+def by_hand_(pair: Pair, _message: MessageKey) -> None:
+    assert by_hand.block(pair.other, "c1@example.com", "email", LATE)
+
+
+def by_a_list(pair: Pair, _message: MessageKey) -> None:
+    entries = [Entry(f"{who}@example.com", "email", "", "everything") for who in ("c1", "nobody")]
+    assert len(by_hand.carry_out(pair.other, [Change(True, each, "a test") for each in entries], LATE)) == 2
+
+
+def by_an_import(pair: Pair, _message: MessageKey) -> None:
+    row = Row(2, Entry("c1@example.com", "email", "", "everything"))
+    assert importing.bring(pair.other, [row], "old.csv", LATE).new == 1
+
+
+def by_link(pair: Pair, message: MessageKey) -> None:
+    with pair.other.store.read() as tx:
+        linked = linked_message(tx, message)
+    assert linked is not None
+    following.opt_out(pair.other, linked, Links(), LATE)
+
+
+def by_keyword(pair: Pair, _message: MessageKey) -> None:
+    inbox = Inbox(pair.other, {SENDER: ConsoleSender(channel="email", via="console")}, RULES)
+    received = inbox.receive(Inbound(SENDER, "c1@example.com", "STOP"), LATE)
+    assert received.decision is not None
+    assert received.decision.decision == "block"
+
+
+def by_complaint(pair: Pair, message: MessageKey) -> None:
+    assert pair.other.host.tell([Incoming("complained", message=message)], LATE) == [Told("learnt")]
+
+
+def by_an_answer(pair: Pair, message: MessageKey) -> None:
+    pair.other.outbox.settle([Settled(message, "failed", "550 no such user", no=BOUNCED_HARD)], LATE)
+
+
+def by_receipt(pair: Pair, message: MessageKey) -> None:
+    told = Receipt(message, "rejected", "550", "r1", nobody=True, at=LATE)
+    assert take_in(pair.other, [told], [SENDER], LATE) == 1
+
+
+WAYS = [by_hand_, by_a_list, by_an_import, by_link, by_keyword, by_complaint, by_an_answer, by_receipt]
+
+
+@pytest.fixture
+def sent(pair: Pair) -> MessageKey:
+    """The message that c1 got; c2 has their own, and the same address."""
+    pair.one.host.tick(LATE)
+    pair.world.contact("c2", email="c1@example.com")
+    took = pair.one.outbox.take(SENDER, LATE, 100).messages
+    pair.one.outbox.settle([Settled(each.key, "sent") for each in took], LATE)
+    return next(each.key for each in took if each.contact.key == "c1")
+
+
+@pytest.mark.parametrize("opt_out", WAYS)
+def test_who_opts_out_waits_for_nobody_else(
+    pair: Pair, sent: MessageKey, opt_out: Callable[[Pair, MessageKey], None]
+) -> None:
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [3])
+        opt_out(pair, sent)
+    with pair.one.store.read() as tx:
+        assert pair.one.do_not_contact.blocks_of(tx, ["c1@example.com"])
+
+
+@pytest.mark.parametrize("opt_out", WAYS)
+@pytest.mark.parametrize("held", [1, 2])
+def test_who_opts_out_waits_for_all_who_have_the_address_before_the_list_is_held(
+    pair: Pair, sent: MessageKey, opt_out: Callable[[Pair, MessageKey], None], held: int
+) -> None:
+    """Else whoever holds them, and comes to change the list, would wait for it, and neither would come to an end."""
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [held])
+        done = pair.waits(lambda: opt_out(pair, sent))
+        hold_list(here, to_change=True)
+    done()
+
+
+def test_who_puts_a_whole_domain_on_the_list_writes_alone(pair: Pair) -> None:
+    with pair.one.host.transaction(shared=True):
+        done = pair.waits(lambda: by_hand.block(pair.other, "@example.com", "email", LATE))
+    done()
+
+
+def test_the_same_link_pressed_twice_at_once_counts_once(pair: Pair, sent: MessageKey) -> None:
+    together = threading.Barrier(2)
+
+    def press(engine: Engine) -> None:
+        with engine.store.read() as tx:
+            linked = linked_message(tx, sent)
+        assert linked is not None
+        together.wait(10)
+        following.opt_out(engine, linked, Links(), LATE)
+
+    threads = [threading.Thread(target=press, args=(each,)) for each in (pair.one, pair.other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with pair.one.store.read() as tx:
+        assert len(pair.one.do_not_contact.history(tx, "c1@example.com")) == 1
+
+
+def test_the_same_answer_brought_twice_at_once_is_received_once(pair: Pair) -> None:
+    """Also from somebody we have no contact of, so that there is nobody to be held."""
+    together = threading.Barrier(2)
+    received: list[Received] = []
+
+    def bring(engine: Engine) -> None:
+        inbox = Inbox(engine, {SENDER: ConsoleSender(channel="email", via="console")}, RULES)
+        together.wait(10)
+        received.append(inbox.receive(Inbound(SENDER, "stranger@example.com", "STOP", key="m-1"), LATE))
+
+    threads = [threading.Thread(target=bring, args=(each,)) for each in (pair.one, pair.other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each.known for each in received) == [False, True]
+    assert len({each.number for each in received}) == 1
+
+
 def test_two_takes_read_the_list_at_once(pair: Pair) -> None:
     late = MONDAY + 2 * HOUR
     pair.one.host.tick(late)
@@ -260,7 +397,9 @@ def test_a_lane_has_one_owner_whoever_asks_at_the_same_time(pair: Pair) -> None:
 def test_a_transaction_that_stands_still_gives_back_what_it_holds(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     from tactful.engine.store import postgresql
 
-    monkeypatch.setitem(postgresql._FROZEN, "shared", "100ms")
+    begins = postgresql._BEGIN_TO_WRITE["shared"]
+    assert "'10s'" in begins
+    monkeypatch.setitem(postgresql._BEGIN_TO_WRITE, "shared", begins.replace("'10s'", "'100ms'"))
     with pytest.raises(StoreError), pair.one.host.transaction(shared=True) as frozen:  # noqa: PT012 -- at its end
         hold(frozen, [1])
         done = pair.waits(lambda: pair.tell(pair.other, "c1"))
