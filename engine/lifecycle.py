@@ -45,7 +45,18 @@ from tactful.engine.interpreter import ACTIVE
 from tactful.engine.outbox import HELD, QUEUED, STANDING
 from tactful.engine.rules.situation import ContactChanged, Delta, Enter, LookAgain, Stimulus, TakeOut
 from tactful.engine.store import numbering, rows
-from tactful.engine.store.statements import CONTACT, JOURNEY, MEMBERSHIP, MESSAGE, WAITING, Query, one_of, table
+from tactful.engine.store.holding import hold, hold_page
+from tactful.engine.store.statements import (
+    CONTACT,
+    JOURNEY,
+    MEMBERSHIP,
+    MESSAGE,
+    WAITING,
+    Query,
+    insert_or,
+    one_of,
+    table,
+)
 from tactful.engine.store.tables import EnrolmentRow, SwitchRow
 from tactful.engine.switches import flows_changed
 from tactful.flows.model import BySchedule, BySegment, Flow
@@ -211,22 +222,22 @@ class Lifecycle:
     def take_all_out(self, flow: str, now: Instant, most: int = BATCH) -> int:
         """Take the next batch of contacts out of a flow that is finishing; how many. 0: it is stopped now. Raises
         WrongState where it was published again meanwhile."""
-        with self._host.transaction() as tx:
-            number = self._number(flow)
-            self._must_be(flow, {FINISHING, STOPPED})
-            inside = list(
-                tx.scalars(
-                    select(JOURNEY.c.contact)
-                    .where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE)
-                    .distinct()
-                    .limit(most)
-                )
-            )
+        with self._host.transaction(shared=True) as tx:
+            inside = self._some_inside(tx, flow, most)
             out: list[Stimulus] = [TakeOut(flow, "the flow was stopped")]
-            self._host.take_turns(tx, dict.fromkeys(inside, out), now)
-            if not inside:
+            self._host.take_turns(tx, dict.fromkeys(hold(tx, inside), out), now)
+        if inside:
+            return len(inside)
+        with self._host.transaction() as tx:
+            if not (inside := self._some_inside(tx, flow, most)):
                 self._set_state(tx, flow, STOPPED, now, {FINISHING, STOPPED})
             return len(inside)
+
+    def _some_inside(self, tx: Connection, flow: str, most: int) -> list[int]:
+        number = self._number(flow)
+        self._must_be(flow, {FINISHING, STOPPED})
+        inside = select(JOURNEY.c.contact).where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE)
+        return list(tx.scalars(inside.distinct().limit(most)))
 
     def _number(self, flow: str) -> int:
         if flow not in self._host.flows.number:
@@ -264,14 +275,15 @@ class Lifecycle:
     def go_on_enrolling(self, enrolment: int, now: Instant, most: int = BATCH) -> Progress:
         """Bring in the next batch of a crowd. The enrolment is gone once all are through. Raises WrongState where
         the flow is paused: the crowd stands still with it."""
-        with self._host.transaction() as tx:
-            row = tx.execute(select(ENROLMENT).where(ENROLMENT.c.id == enrolment)).first()
+        with self._host.transaction(shared=True) as tx:
+            # Whoever else brings in this crowd waits here, and goes on behind.
+            row = tx.execute(select(ENROLMENT).where(ENROLMENT.c.id == enrolment).with_for_update()).first()
             if row is None:
                 return Progress(0, 0, 0, done=True)
             flow = self._host.flows.name[row.flow]
             self._must_be(flow, {LIVE, FINISHING, STOPPED})
             settings = self._host.flows.live.by_id[flow].flow.settings
-            page = page_of_contacts(tx, row.behind, most)
+            page = hold_page(tx, row.behind, most)
             audience = Condition.parse(row.audience) if row.audience else None
             enter: list[Stimulus] = [Enter(flow, rows.read_entry(row.entry))]
             crowd = those_who(page, audience, settings.time_zone, now)
@@ -350,18 +362,17 @@ class Lifecycle:
         return True
 
     def _set_going(self, now: Instant) -> bool:
-        with self._host.transaction() as tx:
+        with self._host.transaction(shared=True) as tx:
             going = [self._host.flows.number[id] for id, state in self._host.flows.state.items() if state != PAUSED]
-            standing = list(
-                tx.execute(
-                    select(JOURNEY.c.id, JOURNEY.c.contact)
-                    .where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow.in_(going))
-                    .order_by(JOURNEY.c.due_after)
-                    .limit(BATCH)
-                )
+            stands = select(JOURNEY.c.id, JOURNEY.c.contact).where(
+                JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow.in_(going)
             )
-            if not standing:
+            found = tx.execute(stands.order_by(JOURNEY.c.due_after).limit(BATCH)).all()
+            if not found:
                 return False
+            hold(tx, {row.contact for row in found})
+            # Once more: somebody else may have set some of them going a moment ago.
+            standing = tx.execute(stands.where(one_of(JOURNEY.c.id, [row.id for row in found]))).all()
             ids = [row.id for row in standing]
             tx.execute(
                 update(JOURNEY)
@@ -400,14 +411,13 @@ class Lifecycle:
 
     def _look_at_time(self, now: Instant) -> bool:
         """Once an hour every contact is looked at, where a live flow's segment or stop rule changes with time."""
-        with self._host.transaction() as tx:
+        with self._host.transaction(shared=True) as tx:
             if not self._time_matters():
                 return False
-            hour = now // HOUR
+            behind, hour = _held_switch(tx, "looked_behind"), now // HOUR  # whoever else looks waits here
             if _looked_at_hour(tx) == hour:
                 return False
-            behind = int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_behind")) or 0)
-            page = page_of_contacts(tx, behind, BATCH)
+            page = hold_page(tx, behind, BATCH)
             changed: list[Stimulus] = [ContactChanged()]
             those = {contact.number: contact for contact in page}
             self._host.take_turns(tx, dict.fromkeys(those, changed), now, those)
@@ -427,6 +437,12 @@ def _looked_at_hour(tx: Connection) -> int | None:
 def _set_switch(tx: Connection, name: str, number: int) -> None:
     if tx.execute(update(SWITCH).where(SWITCH.c.name == name).values(number=number)).rowcount == 0:
         tx.execute(insert(SWITCH).values(name=name, number=number))
+
+
+def _held_switch(tx: Connection, name: str) -> int:
+    """A switch's number, 0 at first, which nobody else changes before the end."""
+    tx.execute(insert_or(tx.dialect.name, SWITCH).values(name=name, number=0).on_conflict_do_nothing())
+    return int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == name).with_for_update()) or 0)
 
 
 def _begin_noting(tx: Connection, flow: Flow, number: int) -> None:

@@ -160,7 +160,7 @@ class Receiver:
     def _record(self, row: Any, behind: int, why: str | None) -> None:
         tries = 0 if why is None else (row.tries if behind == row.behind else 0) + 1
         due_at = None if why is None else self._clock.now() + BACKOFF[min(tries, len(BACKOFF)) - 1]
-        with self._store.write() as tx:
+        with self._store.write(shared=True) as tx:
             tx.execute(
                 update(_WEBHOOK)
                 .where(_WEBHOOK.c.receiver == self.url)

@@ -30,7 +30,7 @@ _of_messages = select(MESSAGE.c.contact).where(among(MESSAGE.c.journey, bindpara
 
 
 def _waiting(those: Select[Any], *names: str) -> Query:
-    held = those.order_by(CONTACT.c.id).with_for_update(key_share=True)
+    held = those.order_by(None).order_by(CONTACT.c.id).with_for_update(key_share=True)
     return Query(those, *names, postgresql=held)
 
 
@@ -39,6 +39,9 @@ _named = _waiting(_all.where(among(CONTACT.c.key, bindparam("keys"))), "keys")
 _written_to = _waiting(_all.where(CONTACT.c.id.in_(_of_messages)), "journeys")
 _told_of = _waiting(
     _all.where(or_(among(CONTACT.c.key, bindparam("keys")), CONTACT.c.id.in_(_of_messages))), "keys", "journeys"
+)
+_page = _waiting(
+    _all.where(CONTACT.c.id > bindparam("behind")).order_by(CONTACT.c.id).limit(bindparam("most")), "behind", "most"
 )
 _due = Query(
     _all.join(JOURNEY, JOURNEY.c.contact == CONTACT.c.id)
@@ -70,6 +73,11 @@ def hold_named(tx: Connection, keys: Collection[str], journeys: Collection[int] 
     if not keys:
         return _read(_written_to.rows(tx, as_list(journeys)))
     return _read(_told_of.rows(tx, as_list(keys), as_list(journeys)))
+
+
+def hold_page(tx: Connection, behind: int, most: int) -> list[Contact]:
+    """The next contacts after a number, in the order of their numbers."""
+    return list(_read(_page.rows(tx, behind, most)).values())
 
 
 def hold_due(tx: Connection, now: Instant, most: int) -> dict[int, Contact]:

@@ -371,7 +371,7 @@ def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
     engine.close()
 
 
-@pytest.mark.parametrize("at", range(5))
+@pytest.mark.parametrize("at", range(6))
 def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
@@ -390,7 +390,7 @@ def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(
     engine = mortal.born_again(monkeypatch)
     with engine.host.transaction():
         state = engine.host.flows.state["f"]
-    assert state == ("live" if at == 0 else "stopped" if at == 4 else "finishing")
+    assert state == ("live" if at == 0 else "stopped" if at == 5 else "finishing")
     if state == "live":
         engine.lifecycle.stop("f", MONDAY)
     while engine.lifecycle.take_all_out("f", MONDAY):

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.engine.conftest import MONDAY
 
 from tactful.elements.contract import MessageKey
+from tactful.engine import lifecycle
 from tactful.engine.channels.receipts import Receipt
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.incoming import Incoming, Told
@@ -28,6 +29,7 @@ from tactful.engine.senders import ConsoleSender
 from tactful.engine.store.database import StoreError
 from tactful.engine.store.holding import hold, hold_due, hold_list
 from tactful.engine.store.statements import BLOCK_ACT, EVENT
+from tactful.engine.switches import SWITCH
 from tactful.engine.testing import World
 from tactful.engine.workers import Worker
 
@@ -340,6 +342,94 @@ def test_two_takes_read_the_list_at_once(pair: Pair) -> None:
     with pair.one.host.transaction(shared=True) as here:
         hold_list(here, to_change=False)
         assert len(pair.other.outbox.take(SENDER, late, 100).messages) == 6
+
+
+# --- What takes long, done by two at once
+
+
+CROWD = """
+flow: crowd
+entry: {event: never}
+elements: {wait: {type: pause, for: 1 day}}
+"""
+LATELY = """
+flow: lately
+entry: {segment: days_since(contact.bought) >= 1, again: always}
+elements: {mark: {type: goal, name: lately}}
+"""
+
+
+def both(pair: Pair, work: Callable[[Engine], bool]) -> None:
+    """Let both engines do pieces of work at once, until there is none."""
+    failed: list[Exception] = []
+
+    def go_on(engine: Engine) -> None:
+        try:
+            while work(engine):
+                pass
+        except Exception as error:  # noqa: BLE001 -- told by the thread that waits
+            failed.append(error)
+
+    threads = [threading.Thread(target=go_on, args=(each,)) for each in (pair.one, pair.other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def inside(pair: Pair, flow: str) -> list[int]:
+    return sorted(each.contact for each in pair.world.journeys() if each.flow == flow and each.state == "active")
+
+
+def test_a_crowd_enters_beside_who_writes_something_else(pair: Pair) -> None:
+    pair.world.publish(CROWD)
+    enrolment = pair.one.lifecycle.begin_enrolment("crowd", None, MONDAY)
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [4])
+        assert pair.other.lifecycle.go_on_enrolling(enrolment, MONDAY, 3).looked == 3
+        done = pair.waits(lambda: pair.other.lifecycle.go_on_enrolling(enrolment, MONDAY, 3))
+    done()
+    assert inside(pair, "crowd") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_crowd_that_two_bring_in_enters_once(pair: Pair) -> None:
+    pair.world.publish(CROWD)
+    enrolment = pair.one.lifecycle.begin_enrolment("crowd", None, MONDAY)
+    both(pair, lambda engine: not engine.lifecycle.go_on_enrolling(enrolment, MONDAY, 1).done)
+    assert inside(pair, "crowd") == [1, 2, 3, 4, 5, 6]
+
+
+def test_journeys_that_two_set_going_again_go_on_once(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "BATCH", 2)
+    pair.one.lifecycle.pause("f", MONDAY)
+    pair.one.lifecycle.resume("f", MONDAY)
+    both(pair, lambda engine: engine.lifecycle.go_on(MONDAY))
+    assert [each.due_at for each in pair.world.journeys()] == [MONDAY + HOUR] * 6
+    pair.one.host.tick(LATE)
+    assert len(pair.world.messages()) == 6
+
+
+def test_a_flow_that_two_empty_is_stopped(pair: Pair) -> None:
+    pair.one.lifecycle.stop("f", MONDAY)
+    both(pair, lambda engine: engine.lifecycle.take_all_out("f", MONDAY, 1) > 0)
+    assert [each.state for each in pair.world.journeys()] == ["removed"] * 6
+    with pair.one.host.transaction():
+        assert pair.one.host.flows.state["f"] == "stopped"
+
+
+def test_what_changes_with_time_is_looked_at_by_two_and_nobody_is_left_out(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "BATCH", 1)
+    for key in PEOPLE:
+        pair.world.contact(key, bought="2026-03-02")
+    pair.world.publish(LATELY)
+    tomorrow = MONDAY + 30 * HOUR
+    both(pair, lambda engine: engine.lifecycle.go_on(tomorrow))
+    assert len([goal for goal in pair.world.goals() if goal[1] == "lately"]) == 6
+    with pair.one.store.read() as tx:
+        assert tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_behind")) == 0
 
 
 def test_acts_commit_in_the_order_of_their_ids(pair: Pair) -> None:
