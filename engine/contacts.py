@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import zone_of
 from tactful.engine.rules.situation import ContactChanged
-from tactful.engine.store import numbering, reading, rows
+from tactful.engine.store import numbering, rows
+from tactful.engine.store.holding import hold_named
 from tactful.engine.store.reading import CONTACT_COLUMNS
 from tactful.engine.store.statements import CONTACT
 
@@ -35,26 +36,41 @@ def put_contacts(host: Host, people: Sequence[ContactFields], now: Instant) -> P
     """Create or change contacts; segments, stop rules and waits for a change act with it."""
     done = Put()
     for start in range(0, len(people), BATCH):
-        with host.transaction() as tx:
+        with host.transaction(shared=True) as tx:
             done += _put(host, tx, people[start : start + BATCH], now)
     return done
 
 
 def _put(host: Host, tx: Connection, people: Sequence[ContactFields], now: Instant) -> Put:
-    known = reading.contacts_by_key(tx, {each.key for each in people})
+    before = _held(tx, {each.key for each in people})
     next_number = numbering.counter(tx, CONTACT.c.id, len(people))
-    before = dict(known)
+    known = dict(before)
     for each in people:
-        old = known.get(each.key)
-        if old is None:
-            old = Contact(next_number(), each.key)
-        known[each.key] = _merged(old, each)
-    new = [contact for key, contact in known.items() if key not in before]
+        known[each.key] = _merged(known.get(each.key) or Contact(next_number(), each.key), each)
+    # In the order of their keys, so that two who put in the same people never wait for each other.
+    new = [known[key] for key in sorted(known.keys() - before.keys())]
+    if host.store.statements.add_contacts.run(tx, [(*_row(contact), now, now) for contact in new]) < len(new):
+        quicker = _put_in_meanwhile(tx, new)
+        before.update(quicker)
+        known.update(quicker)
+        for each in people:
+            if each.key in quicker:
+                known[each.key] = _merged(known[each.key], each)
+        new = [contact for contact in new if contact.key not in quicker]
     changed = [contact for key, contact in known.items() if key in before and contact != before[key]]
-    host.store.statements.add_contacts.run(tx, [(*_row(contact), now, now) for contact in new])
     host.store.statements.put_contacts.run(tx, [(*_row(contact)[1:], now, contact.number) for contact in changed])
     host.take_turns(tx, {contact.number: [ContactChanged()] for contact in (*new, *changed)}, now)
     return Put(len(new), len(changed), len(known) - len(new) - len(changed))
+
+
+def _held(tx: Connection, keys: Collection[str]) -> dict[str, Contact]:
+    return {contact.key: contact for contact in hold_named(tx, keys).values()}
+
+
+def _put_in_meanwhile(tx: Connection, new: Sequence[Contact]) -> dict[str, Contact]:
+    """Those whom somebody else was quicker to put in."""
+    numbers = {contact.key: contact.number for contact in new}
+    return {key: each for key, each in _held(tx, numbers).items() if each.number != numbers[key]}
 
 
 def _merged(old: Contact, said: ContactFields) -> Contact:

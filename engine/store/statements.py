@@ -237,7 +237,7 @@ class Statements:
             .where(CONTACT.c.id == bindparam("who")),
             ("attributes", "tags", "changed_at", "who"),
         )
-        self.add_contacts = _insert(dialect, CONTACT, (
+        self.add_contacts = Bulk(dialect, insert_or(kind, CONTACT).on_conflict_do_nothing(), (
             "id", "key", "email", "phone", "time_zone", "attributes", "tags", "created_at", "changed_at",
         ))  # fmt: skip
         fields = ("key", "email", "phone", "time_zone", "attributes", "tags", "changed_at")

@@ -15,6 +15,8 @@ from tactful.elements.contract import MessageKey
 from tactful.engine import lifecycle
 from tactful.engine.channels.receipts import Receipt
 from tactful.engine.compose import Engine, open_engine
+from tactful.engine.contacts import Put, put_contacts
+from tactful.engine.contacts_file import ContactFields
 from tactful.engine.incoming import Incoming, Told
 from tactful.engine.optout import by_hand, following, importing
 from tactful.engine.optout.do_not_contact import Change, Entry
@@ -26,6 +28,7 @@ from tactful.engine.outbox import Settled
 from tactful.engine.project_options import Links, PackRule
 from tactful.engine.provider_receipts import take_in
 from tactful.engine.senders import ConsoleSender
+from tactful.engine.store import reading
 from tactful.engine.store.database import StoreError
 from tactful.engine.store.holding import hold, hold_due, hold_list
 from tactful.engine.store.statements import BLOCK_ACT, EVENT
@@ -344,6 +347,50 @@ def test_two_takes_read_the_list_at_once(pair: Pair) -> None:
         assert len(pair.other.outbox.take(SENDER, late, 100).messages) == 6
 
 
+# --- Contacts
+
+
+def test_contacts_are_put_in_beside_who_writes_something_else(pair: Pair) -> None:
+    people = [ContactFields("c1", attributes={"city": "Graz"}), ContactFields("c7", "c7@example.com")]
+    with pair.one.host.transaction(shared=True) as here:
+        hold(here, [2])
+        assert put_contacts(pair.other.host, people, MONDAY) == Put(new=1, changed=1)
+        done = pair.waits(lambda: put_contacts(pair.other.host, [ContactFields("c2", "new@example.com")], MONDAY))
+    done()
+
+
+def test_people_whom_two_put_in_at_once_are_there_once_with_what_both_said(pair: Pair) -> None:
+    together = threading.Barrier(2)
+    put: list[Put] = []
+
+    def bring(engine: Engine, said: dict[str, str], keys: range) -> None:
+        people = [ContactFields(f"n{n}", attributes=said) for n in keys]
+        together.wait(10)
+        put.extend([put_contacts(engine.host, people, MONDAY) for _ in range(3)])
+
+    said = [(pair.one, {"city": "Graz"}, range(300)), (pair.other, {"tier": "gold"}, range(299, -1, -1))]
+    threads = [threading.Thread(target=bring, args=each) for each in said]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(each.new for each in put) == 300
+    with pair.one.store.read() as tx:
+        found = reading.contacts_by_key(tx, [f"n{n}" for n in range(300)])
+    assert {tuple(sorted(each.attributes.items())) for each in found.values()} == {(("city", "Graz"), ("tier", "gold"))}
+    assert len(found) == 300
+
+
+def test_somebody_whom_another_is_putting_in_is_waited_for(pair: Pair) -> None:
+    with pair.one.host.transaction(shared=True) as here:
+        pair.one.store.statements.add_contacts.run(here, [(99, "n1", "a@x.example", None, None, "{}", "[]", 1, 1)])
+        done = pair.waits(lambda: put_contacts(pair.other.host, [ContactFields("n1", phone="+4366012345678")], MONDAY))
+    done()
+    with pair.one.store.read() as tx:
+        found = reading.contacts_by_key(tx, ["n1"])["n1"]
+    assert (found.number, found.email, found.phone) == (99, "a@x.example", "+4366012345678")
+
+
 # --- What takes long, done by two at once
 
 
@@ -489,7 +536,7 @@ def test_a_transaction_that_stands_still_gives_back_what_it_holds(pair: Pair, mo
 
     begins = postgresql._BEGIN_TO_WRITE["shared"]
     assert "'10s'" in begins
-    monkeypatch.setitem(postgresql._BEGIN_TO_WRITE, "shared", begins.replace("'10s'", "'100ms'"))
+    monkeypatch.setitem(postgresql._BEGIN_TO_WRITE, "shared", begins.replace("'10s'", "'500ms'"))
     with pytest.raises(StoreError), pair.one.host.transaction(shared=True) as frozen:  # noqa: PT012 -- at its end
         hold(frozen, [1])
         done = pair.waits(lambda: pair.tell(pair.other, "c1"))

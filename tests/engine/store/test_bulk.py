@@ -209,10 +209,17 @@ def test_of_two_rows_that_would_be_put_in_the_first_stays(store: Store) -> None:
 
 
 def test_two_of_the_same_key_are_an_error_where_nothing_else_is_said(store: Store) -> None:
+    visits = [(1, step, "e", "x", 1, 1, None, None, 1) for step in (1, 2, 1)]
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)), store.write() as tx:
-        store.statements.add_contacts.run(tx, contacts([1, 2, 1]))
+        store.statements.add_visits.run(tx, visits)
     with store.read() as tx:
-        assert content(tx, CONTACT) == []
+        assert content(tx, VISIT) == []
+
+
+def test_of_two_contacts_of_the_same_key_the_first_counts(store: Store) -> None:
+    with store.write() as tx:
+        assert store.statements.add_contacts.run(tx, contacts([1, 2, 1])) == 2
+        assert [row[0] for row in content(tx, CONTACT)] == [1, 2]
 
 
 def test_ids_that_the_database_gives_are_in_the_order_of_the_rows(store: Store) -> None:
