@@ -15,7 +15,7 @@ from tactful.engine.lifecycle import NEXT_SCHEDULE
 from tactful.engine.optout.inbox import NEXT_OVERDUE, Inbox
 from tactful.engine.optout.retention import Retention
 from tactful.engine.pulse import Pulse
-from tactful.engine.store.reading import NEXT_DUE
+from tactful.engine.store.reading import NEXT_TIMER
 from tactful.engine.store.statements import Query
 
 HELD_MS = 20
@@ -99,7 +99,7 @@ class Runner:
         return _earliest(fires, starts, looks, None if self._inbox is None else overdue)
 
 
-_next = Query(select(NEXT_DUE, NEXT_SCHEDULE, NEXT_OVERDUE))
+_next = Query(select(NEXT_TIMER, NEXT_SCHEDULE, NEXT_OVERDUE))
 
 
 def _earliest(*times: Instant | None) -> Instant | None:

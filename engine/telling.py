@@ -31,10 +31,14 @@ class Teller:
 
     def ask(self, events: Sequence[Incoming], now: Instant) -> Future[list[Told]]:
         """As `Host.tell`, some time: when it is answered, its events are committed. `now` is that of the latest who is
-        told for in the same transaction."""
+        told for in the same transaction. Raises RuntimeError once it is closed; nothing is told then."""
         mine = _Asked(events, now)
         self._waiting.append(mine)
-        self._thread.submit(self._tell_those_in_front)
+        try:
+            self._thread.submit(self._tell_those_in_front)
+        except RuntimeError:
+            if mine.answer.cancel():  # else it is told for all the same, by the last before it closed
+                raise
         return mine.answer
 
     def tell(self, events: Sequence[Incoming], now: Instant) -> list[Told]:
@@ -46,8 +50,8 @@ class Teller:
         self._thread.shutdown()
 
     def _tell_those_in_front(self) -> None:
-        """Tell for as many as fit into one transaction; each asked for a turn of this, and so most have been told for
-        when it comes."""
+        """Tell for as many as fit into one transaction. It is submitted once for each who asks, and most find that an
+        earlier one has told for them."""
         group = self._take()
         if not group:
             return

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tactful.engine.project import Project
 
 THREADS = 32
-"""Requests that are worked on at once. More would not be quicker, since connections are few; with fewer, fewer of those
-who tell at the same time would find place in one transaction (`telling.py`)."""
+"""Requests that are worked on at once. More would not be quicker, since connections are few. Those that tell events
+wait without a thread (`telling.py`)."""
 
 
 def create_app(

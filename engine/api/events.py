@@ -5,7 +5,8 @@ from __future__ import annotations
 from asyncio import wrap_future
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, StringConstraints
 
 from tactful.elements.contract import MessageKey
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tactful.engine.clock import Clock
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project
+
+LONG = 20_000
+"""Bytes of a body from which on it is looked at in a thread: nobody else is served meanwhile otherwise."""
 
 MessageName = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}\.[1-9][0-9]{0,8}$")]
 
@@ -68,15 +72,15 @@ def event_routes(engine: Engine, project: Project, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["events"], route_class=StrictRoute)
 
     @router.post("/events", dependencies=needs("events"), operation_id="tell", response_model=EventAnswers)
-    async def tell(told: ToldEvents) -> Response:
+    async def tell(told: ToldEvents, request: Request) -> Response:
         """Tell what happened: 1 to 1,000 events.
 
         When this is answered, those that were learnt are committed, with everything that followed from them. Each has
         an answer of its own; one that is refused keeps no other back. Give each an `id`, and the same request may be
         made again whenever its answer did not come.
         """
-        refused = [_refusal(each) for each in told.events]
-        taken = [_incoming(each) for each, why in zip(told.events, refused, strict=True) if why is None]
+        is_long = len(await request.body()) > LONG
+        refused, taken = await run_in_threadpool(_looked_at, told) if is_long else _looked_at(told)
         became = await wrap_future(engine.teller.ask(taken, clock.now()))
         learnt = iter(became)
         answers = _answers([next(learnt) if why is None else Told("refused", why) for why in refused])
@@ -84,6 +88,12 @@ def event_routes(engine: Engine, project: Project, clock: Clock) -> APIRouter:
         return Response(answers.model_dump_json(), media_type="application/json")
 
     return router
+
+
+def _looked_at(told: ToldEvents) -> tuple[list[str | None], list[Incoming]]:
+    """For each event what keeps it from being told, if anything; and those that may be."""
+    refused = [_refusal(each) for each in told.events]
+    return refused, [_incoming(each) for each, why in zip(told.events, refused, strict=True) if why is None]
 
 
 def _refusal(event: ToldEvent) -> str | None:

@@ -1,7 +1,8 @@
 """A project's database, whichever kind it is: transactions, migrations, a watch for what others commit.
 
 What is true of both kinds: a write sees nothing that another write did not commit, and what it read still holds when it
-writes; a read sees one consistent state. Of writes that are shared this is true of what they hold (`holding.py`).
+writes; a read sees one consistent state. Of writes that are shared this is true of what they hold (`holding.py`); of
+looks each sees a state of its own.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Store(ABC):
             yield connection
 
     def look(self, query: Query, *values: Any) -> Sequence[Any]:
-        """What one select finds, as it stands: a transaction around it would take more time than it does."""
+        """What one select finds that locks nothing, as things stand: a transaction around it would take more time than
+        it does."""
         with self._connected() as connection:
             return query.rows(connection, *values)
 

@@ -1,8 +1,8 @@
 """Statements in the words of the driver, run by the driver itself, whose errors are raised as they are.
 
 What SQLAlchemy does around a small select takes several times as long as the select, and its rows take time to make,
-and more to read by name. To make a cursor takes a third of what PostgreSQL's driver needs for one, so a cursor is kept
-with its connection for the next time, a statement each; but not where it holds on to much.
+and more to read by name. To make a cursor takes a third of what PostgreSQL's driver needs for one, so cursors are kept
+with their connection for the next time, one for each statement; but none that would hold on to much.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-LITTLE = 50
-"""Rows a cursor that is kept may hold on to."""
+FEW = 50
+"""A cursor that is kept holds on to fewer rows than that."""
+
+LONG = 2_000
+"""Letters of a text from which on no cursor that was given it is kept."""
 
 
 def fetched(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Sequence[Any]:
@@ -22,15 +25,16 @@ def fetched(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Seq
     cursor = _cursor(connection, sql)
     cursor.execute(sql, values)
     found: Sequence[Any] = cursor.fetchall()
-    _keep(connection, sql, cursor, len(found))
+    _keep(connection, sql, cursor, values, len(found))
     return found
 
 
 def run(connection: Connection, sql: str) -> None:
-    """Statements that nothing is asked of."""
+    """For PostgreSQL: any number of statements that nothing is asked of, sent as they stand. Its driver would prepare
+    what was run a few times; but several at once cannot be, and BEGIN must go where nothing is prepared any more."""
     cursor = _cursor(connection, sql)
-    cursor.execute(sql)
-    _keep(connection, sql, cursor, 0)
+    cursor.execute(sql, prepare=False)
+    _keep(connection, sql, cursor)
 
 
 def sent(connection: Connection, sql: str, values: Sequence[Any], size: int) -> int:
@@ -38,7 +42,7 @@ def sent(connection: Connection, sql: str, values: Sequence[Any], size: int) -> 
     cursor = _cursor(connection, sql)
     cursor.execute(sql, values)
     changed: int = cursor.rowcount
-    _keep(connection, sql, cursor, size)
+    _keep(connection, sql, cursor, values, size)
     return changed
 
 
@@ -55,11 +59,11 @@ def _cursor(connection: Connection, sql: str) -> Any:
     return _kept(connection).pop(sql, None) or connection.connection.cursor()
 
 
-def _keep(connection: Connection, sql: str, cursor: Any, size: int) -> None:
-    if size <= LITTLE:
-        _kept(connection)[sql] = cursor
-    else:
+def _keep(connection: Connection, sql: str, cursor: Any, values: Sequence[Any] = (), rows: int = 0) -> None:
+    if rows >= FEW or any(isinstance(value, str) and len(value) >= LONG for value in values):
         cursor.close()
+    else:
+        _kept(connection)[sql] = cursor
 
 
 def _kept(connection: Connection) -> dict[str, Any]:

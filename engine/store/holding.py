@@ -54,8 +54,8 @@ _due = Query(
 
 
 LOCK_OF_LIST = 0x7AC7F02
-"""One number for the lists of all databases: PostgreSQL tells apart whose database it is. Of all writes it is another
-(`postgresql.py`)."""
+"""The number of the lock on the Do Not Contact list; that of all writes is another (`postgresql.py`). PostgreSQL keeps
+the locks of its databases apart."""
 
 _LIST_ALONE = f"SELECT pg_advisory_xact_lock({LOCK_OF_LIST})"
 _LIST_SHARED = f"SELECT pg_advisory_xact_lock_shared({LOCK_OF_LIST})"

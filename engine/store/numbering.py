@@ -43,7 +43,7 @@ def next_ids(tx: Connection, column: Column[int], number: int) -> Iterator[int]:
 def counter(tx: Connection, column: Column[int], about: int) -> Callable[[], int]:
     """Gives a new id whenever it is called, within this transaction; `about` so many times at most, as far as is known.
     Nothing is read before the first call."""
-    return _endless(tx, column, min(about, _AT_FIRST)).__next__
+    return _endless(tx, column, max(1, min(about, _AT_FIRST))).__next__
 
 
 def _endless(tx: Connection, column: Column[int], some: int) -> Iterator[int]:

@@ -21,7 +21,7 @@ from tactful.engine.store.driver import run
 from tactful.engine.store.trouble import trouble_with_postgresql
 
 LOCK = 0x7AC7F01
-"""Of all writes."""
+"""The number of the lock that every write takes."""
 
 _LOCKS = {"alone": "pg_advisory_xact_lock", "shared": "pg_advisory_xact_lock_shared"}
 
@@ -32,7 +32,8 @@ _CHANNEL = "tactful"
 
 _BEGIN_TO_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_TO_WRITE = {
-    how: f"BEGIN; SELECT set_config('idle_in_transaction_session_timeout', '{frozen}', true), {_LOCKS[how]}({LOCK})"
+    how: "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    f" SELECT set_config('idle_in_transaction_session_timeout', '{frozen}', true), {_LOCKS[how]}({LOCK})"
     for how, frozen in _FROZEN.items()
 }
 
@@ -81,10 +82,17 @@ class PostgresStore(Store):
         with super()._connected() as connection:
             try:
                 yield connection
-            except BaseException:
-                if not connection.invalidated and _is_broken(connection):
-                    connection.invalidate()  # else the pool finds out, and says so at length
+            except psycopg.Error:  # of a statement that SQLAlchemy knows nothing of
+                if not connection.invalidated:
+                    self._let_go(connection)
                 raise
+
+    def _let_go(self, connection: Connection) -> None:
+        """Use it no more: it broke, or the server may have forgotten what the driver thinks it has prepared there."""
+        others_too = _is_broken(connection)
+        connection.invalidate()
+        if others_too:  # the server was restarted, most likely
+            self.engine.dispose()
 
     def upgrade(self) -> None:
         from tactful.engine.store.migrations import upgrade

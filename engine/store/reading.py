@@ -92,7 +92,7 @@ _stands = Query(
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )  # fmt: skip
-NEXT_DUE = select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)).scalar_subquery()
+NEXT_TIMER = select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)).scalar_subquery()
 """When the next journey is due; None where none waits for a time."""
 _keys_seen = Query(select(EVENT.c.key).where(among(EVENT.c.key, bindparam("keys"))), "keys")
 

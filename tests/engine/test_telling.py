@@ -207,8 +207,20 @@ def test_who_asked_before_it_closes_is_told_for(desk: Desk, held: Callable[[], N
     held()
     desk.teller.close()
     assert [each.result(0) for each in answers] == [[LEARNT]] * 3
+
+
+def test_who_asks_once_it_is_closed_is_refused_and_not_told_for(desk: Desk, held: Callable[[], None]) -> None:
+    first = desk.tell(Incoming("e1", "ana"))
+    closing = threading.Thread(target=desk.teller.close)
+    closing.start()
+    while not desk.teller._thread._shutdown:
+        closing.join(0.001)
     with pytest.raises(RuntimeError):
-        desk.teller.ask([], MONDAY)
+        desk.teller.ask([Incoming("late", "ana")], MONDAY)
+    held()
+    closing.join()
+    assert first.result(0) == [LEARNT]
+    assert desk.learnt() == [(1, "e1")]
 
 
 def test_whoever_comes_whenever_is_told_for(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 import psycopg
@@ -24,13 +24,18 @@ class Server:
         self.store.upgrade()
         _, self._arguments = self.store.engine.dialect.create_connect_args(make_url(url))
 
-    def cut(self) -> None:
+    def cut(self, connections: int = 1) -> None:
         with closing(psycopg.connect(**self._arguments, autocommit=True)) as connection:
             cut = connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchall()
-            assert cut == [(True,)]
+            assert cut == [(True,)] * connections
+
+    def forget(self) -> None:
+        """Forget what was prepared, as a pooler does that gives each transaction another connection."""
+        with self.store.engine.connect() as connection:
+            connection.exec_driver_sql("DEALLOCATE ALL")
 
 
 @pytest.fixture
@@ -62,6 +67,31 @@ def test_one_that_broke_before(server: Server, what: Callable[[Store], None], ca
         what(server.store)
     what(server.store)
     assert not caplog.records, "who uses the store hears of it, and it is not said a second time"
+
+
+@pytest.mark.parametrize("what", [look, read, write])
+def test_where_all_broke_one_is_heard_of(
+    server: Server, what: Callable[[Store], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(server.store.read())
+    server.cut(8)
+    with pytest.raises(StoreError):
+        what(server.store)
+    for _ in range(8):
+        what(server.store)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("what", [look, read, write])
+def test_one_that_forgot_what_was_prepared(server: Server, what: Callable[[Store], None]) -> None:
+    for _ in range(10):  # the driver prepares what is run more than a few times
+        what(server.store)
+    server.forget()
+    with suppress(psycopg.Error):
+        what(server.store)
+    what(server.store)
 
 
 def test_one_that_breaks_before_a_statement(server: Server, caplog: pytest.LogCaptureFixture) -> None:

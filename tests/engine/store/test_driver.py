@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from tactful.engine.store import driver
 from tactful.engine.store.database import Store
 from tactful.engine.store.statements import CONTACT, Query
 
-MANY = driver.LITTLE + 1
+MANY = driver.FEW
 KEYS = "SELECT key FROM contact ORDER BY id"
 
+_named = Query(select(CONTACT.c.id).where(CONTACT.c.key == bindparam("key")), "key")
 _keys = Query(select(CONTACT.c.key).order_by(CONTACT.c.id))
 
 
@@ -36,6 +37,13 @@ def test_one_that_holds_much_is_not(store: Store) -> None:
         assert len(driver.fetched(tx, KEYS)) == MANY
         assert KEYS not in tx.info["cursors"]
         assert not [sql for sql in tx.info["cursors"] if sql.startswith("INSERT INTO contact")]
+
+
+def test_one_that_was_given_much_is_not(store: Store) -> None:
+    with store.write() as tx:
+        for key, kept in (("k", 1), ("k" * driver.LONG, 0)):
+            assert _named.rows(tx, key) == []
+            assert len([sql for sql in tx.info["cursors"] if "FROM contact" in sql]) == kept
 
 
 def test_one_that_raised_is_not(store: Store) -> None:
