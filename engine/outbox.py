@@ -23,7 +23,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+)  # fmt: skip
 
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
@@ -165,18 +176,31 @@ _next_due = Query(
 )
 _of_message = [MESSAGE.c[name] for name in _Due._fields[:-3]]
 
-# None while sending is halted, none that others hold, nor whose contact they hold. What is read of the journey stays
-# while its message waits.
+_for_rendering = select(JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values).where(_of_journey)
+
+
+def _due_with(journey: FromClause, on: ColumnElement[bool]) -> Select[Any]:
+    """The messages that are due, but none while sending is halted; none that others hold, nor whose contact they hold.
+    What is read of the journey stays while its message waits."""
+    return (
+        select(*_of_message, *(journey.c[name] for name in ("version", "entry", "journey_values")))
+        .add_columns(*reading.CONTACT_COLUMNS)
+        .select_from(MESSAGE)
+        .join(journey, on)
+        .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
+        .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"), ~HALTED)
+        .order_by(MESSAGE.c.due_at)
+        .limit(bindparam("most"))
+        .with_for_update(key_share=True, of=[CONTACT, MESSAGE], skip_locked=True)
+    )
+
+
+# PostgreSQL takes a journey's two columns for independent of each other, and so thinks that few messages have one: it
+# would join all that are due, and sort them, to take some. So it is told that each has one.
 _due = Query(
-    select(*_of_message, JOURNEY.c.version, JOURNEY.c.entry, JOURNEY.c.journey_values, *reading.CONTACT_COLUMNS)
-    .select_from(MESSAGE)
-    .join(JOURNEY, _of_journey)
-    .join(CONTACT, CONTACT.c.id == MESSAGE.c.contact)
-    .where(MESSAGE.c.sender == bindparam("by"), MESSAGE.c.due_at <= bindparam("now"), ~HALTED)
-    .order_by(MESSAGE.c.due_at)
-    .limit(bindparam("most"))
-    .with_for_update(key_share=True, of=[CONTACT, MESSAGE], skip_locked=True),
+    _due_with(JOURNEY, _of_journey),
     "by", "now", "most",
+    postgresql=_due_with(_for_rendering.limit(literal_column("1")).lateral("its_journey"), true()),
 )  # fmt: skip
 _DUE, _IN_HAND = len(_Due._fields), len(_InHand._fields)
 """So many columns are the message's; the contact's come behind."""

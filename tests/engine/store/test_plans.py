@@ -114,3 +114,17 @@ def test_what_a_batch_of_a_thousand_reads_is_found_by_an_index(
 ) -> None:
     plan = plan_of(large, noted, query.rows, *values)
     assert reads_no_whole_table(plan), plan
+
+
+@pytest.mark.parametrize(("query", "values"), [
+    (holding._due, (MANY, 200)),
+    (outbox._due, ("s", MANY, 200)),
+    (opting._waiting, ()),
+])  # fmt: skip
+def test_of_a_great_many_that_are_due_some_are_found_without_a_look_at_all(
+    large: Store, noted: Noted, query: Query, values: Any
+) -> None:
+    plan = plan_of(large, noted, query.rows, *values)
+    assert reads_no_whole_table(plan), plan
+    assert "Sort" not in plan, plan
+    assert "Bitmap" not in plan, plan
