@@ -57,6 +57,11 @@ class Flowbook:
         self._page = _Page(-1, LiveFlows.of(()), {}, {}, {})
 
     @property
+    def at(self) -> int:
+        """How often they had changed when they were read."""
+        return self._page.at
+
+    @property
     def live(self) -> LiveFlows:
         """The published flows."""
         return self._page.live

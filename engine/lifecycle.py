@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -66,14 +66,29 @@ HOUR = 3_600_000
 FINISHES = "finishes "
 """Before the number of a paused flow: the switch that says that it was finishing."""
 
-_anything: list[ColumnElement[bool]] = [
+_anything: list[ColumnElement[Any]] = [
     exists().where(SWITCH.c.name.startswith(NOTING)),
     exists().where(FLOW.c.next_entry_at <= bindparam("now"), FLOW.c.state == LIVE),
     exists().where(ENROLMENT.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
-    exists().where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
+    select(func.min(JOURNEY.c.flow)).where(JOURNEY.c.stood_still.is_not(None)).scalar_subquery(),
 ]
 _looks = Query(select(*_anything), "now")
-"""Whether there is anything to be noted, to be started, to enter or to be set going."""
+"""Whether there is anything to be noted, to be started or to enter; and the first flow in which somebody stands."""
+
+_next_standing = Query(
+    select(func.min(JOURNEY.c.flow)).where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow > bindparam("behind")),
+    "behind",
+)
+_still_inside = Query(
+    select(literal_column("1")).where(JOURNEY.c.id == bindparam("journey"), JOURNEY.c.state == ACTIVE), "journey"
+)
+_inside = Query(
+    select(JOURNEY.c.id, JOURNEY.c.contact)
+    .where(JOURNEY.c.id > bindparam("behind"), JOURNEY.c.flow == bindparam("flow"), JOURNEY.c.state == ACTIVE)
+    .order_by(JOURNEY.c.id)
+    .limit(bindparam("most")),
+    "behind", "flow", "most",
+)  # fmt: skip
 
 NEXT_SCHEDULE = select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE).scalar_subquery()
 """When the next schedule is due; None where no flow has one."""
@@ -100,6 +115,13 @@ class Progress:
     refused: Mapping[str, int] = field(default_factory=dict)
 
 
+class _Passed(NamedTuple):
+    """No journey up to `behind` is inside a flow, and the next one was, since the flows had changed `at` times."""
+
+    at: int
+    behind: int
+
+
 class WrongState(Exception):
     """A flow cannot do that from the state it is in; the message says which."""
 
@@ -109,6 +131,7 @@ class Lifecycle:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._passed: dict[int, _Passed] = {}  # by the number of a flow that nobody enters any more
 
     # --- publish, pause, resume, stop
 
@@ -223,21 +246,30 @@ class Lifecycle:
         """Take the next batch of contacts out of a flow that is finishing; how many. 0: it is stopped now. Raises
         WrongState where it was published again meanwhile."""
         with self._host.transaction(shared=True) as tx:
-            inside = self._some_inside(tx, flow, most)
+            self._must_be(flow, {FINISHING, STOPPED})
+            inside = {contact for _, contact in self._some_inside(tx, self._number(flow), most)}
             out: list[Stimulus] = [TakeOut(flow, "the flow was stopped")]
             self._host.take_turns(tx, dict.fromkeys(hold(tx, inside), out), now)
-        if inside:
-            return len(inside)
-        with self._host.transaction() as tx:
-            if not (inside := self._some_inside(tx, flow, most)):
+        if not inside:
+            with self._host.transaction() as tx:
                 self._set_state(tx, flow, STOPPED, now, {FINISHING, STOPPED})
-            return len(inside)
+        return len(inside)
 
-    def _some_inside(self, tx: Connection, flow: str, most: int) -> list[int]:
-        number = self._number(flow)
-        self._must_be(flow, {FINISHING, STOPPED})
-        inside = select(JOURNEY.c.contact).where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE)
-        return list(tx.scalars(inside.distinct().limit(most)))
+    def _some_inside(self, tx: Connection, flow: int, most: int) -> Sequence[tuple[int, int]]:
+        """The first journeys, and their contacts, that are inside a flow which nobody enters any more. Those that left
+        it are passed once, and not looked at again: there may be millions."""
+        passed = self._passed.get(flow)
+        behind = passed.behind if passed is not None and passed.at == self._host.flows.at else 0
+        found: Sequence[tuple[int, int]] = _inside.rows(tx, behind, flow, most)
+        if found:
+            self._passed[flow] = _Passed(self._host.flows.at, found[0][0] - 1)
+        return found
+
+    def _is_anybody_inside(self, tx: Connection, flow: int) -> bool:
+        passed = self._passed.get(flow)
+        if passed is not None and passed.at == self._host.flows.at and _still_inside.rows(tx, passed.behind + 1):
+            return True
+        return bool(self._some_inside(tx, flow, 1))
 
     def _number(self, flow: str) -> int:
         if flow not in self._host.flows.number:
@@ -315,11 +347,12 @@ class Lifecycle:
         with self._host.store.read() as tx:
             self._host.flows.refresh(tx)
             notes, schedules, crowds, standing = _looks.rows(tx, now)[0]
+            standing = self._first_going(tx, standing)
             pieces = (
                 (notes, self._note_some),
                 (schedules, self._start_schedules),
                 (crowds, self._enrol_some),
-                (standing, self._set_going),
+                (standing is not None, self._set_going),
                 (self._finished(tx), self._close_finished),
                 (self._time_matters() and _looked_at_hour(tx) != now // HOUR, self._look_at_time),
             )
@@ -363,13 +396,13 @@ class Lifecycle:
 
     def _set_going(self, now: Instant) -> bool:
         with self._host.transaction(shared=True) as tx:
-            going = [self._host.flows.number[id] for id, state in self._host.flows.state.items() if state != PAUSED]
+            flow = self._first_going(tx, _next_standing.rows(tx, 0)[0][0])
+            if flow is None:
+                return False
             stands = select(JOURNEY.c.id, JOURNEY.c.contact).where(
-                JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow.in_(going)
+                JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow == flow
             )
             found = tx.execute(stands.order_by(JOURNEY.c.due_after).limit(BATCH)).all()
-            if not found:
-                return False
             hold(tx, {row.contact for row in found})
             # Once more: somebody else may have set some of them going a moment ago.
             standing = tx.execute(stands.where(one_of(JOURNEY.c.id, [row.id for row in found]))).all()
@@ -392,6 +425,13 @@ class Lifecycle:
             self._host.take_turns(tx, {row.contact: look for row in standing}, now)
             return True
 
+    def _first_going(self, tx: Connection, standing: int | None) -> int | None:
+        """Of the flows in which somebody stands still, from the first of them on, the first that is not paused. One
+        look for each: where a paused one has millions, none of them is passed."""
+        while standing is not None and self._host.flows.state[self._host.flows.name[standing]] == PAUSED:
+            standing = _next_standing.rows(tx, standing)[0][0]
+        return standing
+
     def _close_finished(self, now: Instant) -> bool:
         with self._host.transaction() as tx:
             flow = self._finished(tx)
@@ -402,11 +442,8 @@ class Lifecycle:
     def _finished(self, tx: Connection) -> str | None:
         """A flow that was finishing, and nobody is inside any more."""
         for id, state in self._host.flows.state.items():
-            if state == FINISHING:
-                number = self._host.flows.number[id]
-                inside = select(JOURNEY.c.id).where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE).limit(1)
-                if tx.scalar(inside) is None:
-                    return id
+            if state == FINISHING and not self._is_anybody_inside(tx, self._host.flows.number[id]):
+                return id
         return None
 
     def _look_at_time(self, now: Instant) -> bool:

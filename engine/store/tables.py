@@ -100,7 +100,7 @@ class JourneyRow(Table, table=True):
         Index("journey_entry", "contact", "flow", "entry_number", unique=True),
         Index("journey_due", "due_at", sqlite_where=sql("due_at IS NOT NULL"),
               postgresql_where=sql("due_at IS NOT NULL")),
-        Index("journey_stood_still", "flow", sqlite_where=sql("stood_still IS NOT NULL"),
+        Index("journey_stood_still", "flow", "due_after", sqlite_where=sql("stood_still IS NOT NULL"),
               postgresql_where=sql("stood_still IS NOT NULL")),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tactful.elements import catalogue
+from tactful.engine import lifecycle
 from tactful.engine.clock import SetClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
@@ -369,6 +370,59 @@ def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
         counted = tx.exec_driver_sql("select name, count(*) from goal group by name").all()
     assert [tuple(row) for row in counted] == [("late", 1_500)]
     engine.close()
+
+
+def test_a_paused_flow_keeps_no_other_from_going_on(world: World) -> None:
+    for flow in ("f", "g", "h"):
+        world.publish(PING.replace("flow: f", f"flow: {flow}"))
+    world.contact("ana@example.com")
+    world.happens("began", "ana@example.com")
+    for flow in ("f", "g", "h"):
+        pause(world, flow)
+    resume(world, "g")
+    world.advance("2 hours")
+    assert [(each.flow, each.element) for each in world.journeys()] == [("f", "first"), ("g", None), ("h", "first")]
+    resume(world, "h")
+    world.settle()
+    assert [(each.flow, each.element) for each in world.journeys()] == [("f", "first"), ("g", None), ("h", None)]
+
+
+def test_those_due_longest_ago_go_on_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "BATCH", 1)
+    world.publish(PING)
+    for name in ("late", "early", "later"):
+        world.contact(f"{name}@example.com")
+    for name in ("early", "late", "later"):
+        world.happens("began", f"{name}@example.com")
+        world.advance("10 minutes")
+    pause(world)
+    resume(world)
+    gone: list[int] = []
+    while world.engine.lifecycle.go_on(world.clock.now()):
+        gone += [each.contact for each in world.journeys() if each.due_at is not None and each.contact not in gone]
+    assert gone == [2, 1, 3]
+
+
+def test_a_flow_that_finishes_again_is_looked_through_again(world: World) -> None:
+    """Whom it let go by the first time may be inside once more."""
+    for name in ("ana", "ben"):
+        world.contact(f"{name}@example.com")
+    world.publish(PING)
+    world.happens("began", "ana@example.com")
+    world.happens("began", "ben@example.com")
+    now = world.clock.now
+    world.engine.lifecycle.stop("f", now())
+    assert not world.engine.lifecycle.go_on(now()), "both are inside"
+    world.engine.host.take_out("f", ["ana@example.com"], now())
+    assert not world.engine.lifecycle.go_on(now()), "one is inside"
+    world.publish(PING)
+    world.happens("began", "ana@example.com")
+    world.engine.lifecycle.stop("f", now())
+    world.engine.host.take_out("f", ["ben@example.com"], now())
+    assert not world.engine.lifecycle.go_on(now()), "the other is inside"
+    assert world.engine.lifecycle.take_all_out("f", now()) == 1
+    assert world.engine.lifecycle.take_all_out("f", now()) == 0
+    assert [each.state for each in world.journeys()] == ["removed"] * 3
 
 
 @pytest.mark.parametrize("at", range(6))

@@ -129,7 +129,7 @@ def refused(path: Path, busy_ms: int = 60_000) -> str:
 def test_a_newer_database(tmp_path: Path) -> None:
     with upgraded(tmp_path / "one.db") as store, store.write() as tx:
         tx.exec_driver_sql("update alembic_version set version_num = '9999'")
-    assert "is of a newer tactful (schema 9999; this one knows 0005); upgrade tactful" in refused(tmp_path / "one.db")
+    assert "is of a newer tactful (schema 9999; this one knows 0006); upgrade tactful" in refused(tmp_path / "one.db")
 
 
 THEIR_ALEMBIC = """

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from tests.engine.store.conftest import Noted
 
-from tactful.engine import outbox
+from tactful.engine import lifecycle, outbox
 from tactful.engine.optout import do_not_contact, opting
 from tactful.engine.store import holding, reading
 from tactful.engine.store.database import Store, open_store
@@ -120,6 +120,9 @@ def test_what_a_batch_of_a_thousand_reads_is_found_by_an_index(
     (holding._due, (MANY, 200)),
     (outbox._due, ("s", MANY, 200)),
     (opting._waiting, ()),
+    (lifecycle._next_standing, (0,)),
+    (lifecycle._inside, (10, 1, 200)),
+    (lifecycle._still_inside, (10,)),
 ])  # fmt: skip
 def test_of_a_great_many_that_are_due_some_are_found_without_a_look_at_all(
     large: Store, noted: Noted, query: Query, values: Any
