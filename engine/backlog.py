@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, func, select
 
 from tactful.elements.contract import Instant
-from tactful.engine.running import is_running
 from tactful.engine.store.database import Store
 from tactful.engine.store.statements import BLOCK_ACT, INBOUND, JOURNEY, MESSAGE, UNSETTLED, table
 from tactful.engine.store.tables import WebhookRow
 from tactful.engine.switches import halted_since
-from tactful.engine.workers import LEASE_MS, WORKER
+from tactful.engine.workers import working
 
 WEBHOOK = table(WebhookRow)
 
@@ -33,9 +32,8 @@ UNSETTLED_MESSAGES = (
 )
 WAITING_REVIEWS = select(func.count()).select_from(INBOUND).where(INBOUND.c.review_due_at.is_not(None))
 NEWEST_ACT = select(func.max(BLOCK_ACT.c.id))
-# These two have a row for each receiver, and for each daemon.
+# This has a row for each receiver.
 RECEIVERS = select(WEBHOOK.c.receiver, WEBHOOK.c.behind)
-BEATS = select(func.count()).select_from(WORKER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,7 @@ class Backlog:
 
 def backlog(store: Store, now: Instant) -> Backlog:
     """What waits in a database."""
+    daemons = working(store, now)
     with store.read() as tx:
         unsettled = _pairs(tx, UNSETTLED_MESSAGES)
         newest = int(tx.scalar(NEWEST_ACT) or 0)
@@ -83,7 +82,7 @@ def backlog(store: Store, now: Instant) -> Backlog:
             unsettled.get("unknown", 0),
             int(tx.scalar(WAITING_REVIEWS) or 0),
             {receiver: newest - behind for receiver, behind in _pairs(tx, RECEIVERS).items()},
-            _daemons(store, tx, now),
+            daemons,
             halted_since(tx) is not None,
             _bytes(store, tx),
         )
@@ -95,12 +94,6 @@ def _pairs(tx: Connection, statement: Select[Any]) -> dict[str, int]:
 
 def _late(due_at: Instant | None, now: Instant) -> int:
     return 0 if due_at is None else max(0, now - due_at)
-
-
-def _daemons(store: Store, tx: Connection, now: Instant) -> int:
-    if store.path is not None:  # one at a time, which holds a lock instead of beating
-        return int(is_running(store.path))
-    return int(tx.scalar(BEATS.where(WORKER.c.beat_at >= now - LEASE_MS)) or 0)
 
 
 def _bytes(store: Store, tx: Connection) -> int | None:

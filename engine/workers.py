@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
+from tactful.engine.running import is_running
 from tactful.engine.store.database import Store
 from tactful.engine.store.statements import Query, insert_or, table
 from tactful.engine.store.tables import LaneRow, WorkerRow
@@ -25,6 +26,8 @@ WORKER, LANE = table(WorkerRow), table(LaneRow)
 _owner = Query(
     select(LANE.c.worker).where(LANE.c.sender == bindparam("sender"), LANE.c.worker.in_(select(WORKER.c.id))), "sender"
 )
+
+_beating = Query(select(func.count()).select_from(WORKER).where(WORKER.c.beat_at >= bindparam("lately")), "lately")
 
 LEASE_MS = 12_000
 """How long a daemon that does not beat still counts as alive."""
@@ -95,9 +98,11 @@ def is_anybody_dead(tx: Connection, living: Collection[int]) -> bool:
     return tx.scalar(select(WORKER.c.id).where(WORKER.c.id.not_in(living)).limit(1)) is not None
 
 
-def is_anybody_working(tx: Connection, now: Instant) -> bool:
-    """Whether some daemon has beaten lately."""
-    return tx.scalar(select(WORKER.c.id).where(WORKER.c.beat_at >= now - LEASE_MS).limit(1)) is not None
+def working(store: Store, now: Instant) -> int:
+    """How many daemons work on a database. On a file that is one at most, which holds a lock instead of beating."""
+    if store.path is not None:
+        return int(is_running(store.path))
+    return int(store.look(_beating, now - LEASE_MS)[0][0])
 
 
 def may_work(tx: Connection, sender: str, worker: int) -> bool:

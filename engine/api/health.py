@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from tactful.engine.running import is_running
-from tactful.engine.workers import is_anybody_working
+from tactful.engine.workers import working
 
 if TYPE_CHECKING:
     from tactful.engine.clock import Clock
@@ -30,8 +29,7 @@ def health_routes(engine: Engine, clock: Clock) -> APIRouter:
     def health() -> Health:
         """Answers as long as the database can be read. It needs no key."""
         with engine.store.read() as tx:
-            beats = is_anybody_working(tx, clock.now())
-        file = engine.store.path
-        return Health(status="ok", runner=beats if file is None else is_running(file))
+            engine.host.flows.refresh(tx)
+        return Health(status="ok", runner=working(engine.store, clock.now()) > 0)
 
     return router

@@ -112,9 +112,10 @@ def the_engine(project: Project, *, create: bool = False, flows: bool = True) ->
 def needs_daemon(engine: Engine, what: str) -> None:
     """Say so where nothing will happen until the daemon runs."""
     from tactful.engine.cli.screen import note
-    from tactful.engine.running import is_running
+    from tactful.engine.clock import SystemClock
+    from tactful.engine.workers import working
 
-    if not is_running(engine.store.path):
+    if not working(engine.store, SystemClock().now()):
         note(f"{what} once `tactful serve` runs; it does not now.")
 
 

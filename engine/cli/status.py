@@ -77,6 +77,8 @@ def _status(project: LoadedProject) -> _Status:
         found.files = _files(project, {}, {})
         return found
     with the_engine(project) as engine:
+        if file is None:
+            found.database = engine.store.name
         _look(engine, project, found)
     return found
 
@@ -86,10 +88,10 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     from tactful.engine.backlog import backlog
     from tactful.engine.clock import SystemClock
     from tactful.engine.contacts import count_contacts
-    from tactful.engine.running import is_running
     from tactful.engine.switches import halted_since
+    from tactful.engine.workers import working
 
-    found.running = is_running(engine.store.path)
+    found.running = working(engine.store, SystemClock().now()) > 0
     with engine.store.read() as tx:
         found.halted = halted_since(tx)
         found.contacts = count_contacts(tx)

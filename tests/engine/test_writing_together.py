@@ -34,7 +34,7 @@ from tactful.engine.store.holding import hold, hold_due, hold_list
 from tactful.engine.store.statements import BLOCK_ACT, EVENT
 from tactful.engine.switches import SWITCH
 from tactful.engine.testing import World
-from tactful.engine.workers import Worker
+from tactful.engine.workers import LEASE_MS, Worker, working
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Server
@@ -506,6 +506,18 @@ def test_acts_commit_in_the_order_of_their_ids(pair: Pair) -> None:
     stop.set()
     reader.join()
     assert len(seen) == 81
+
+
+def test_it_is_known_how_many_daemons_work_on_a_database(pair: Pair) -> None:
+    clock = pair.world.clock
+    assert working(pair.one.store, clock.now()) == 0
+    workers = [Worker(each.store, clock, "w") for each in (pair.one, pair.other)]
+    for worker in workers:
+        worker.join()
+    assert working(pair.one.store, clock.now()) == 2
+    workers[0].leave()
+    assert working(pair.one.store, clock.now()) == 1
+    assert working(pair.one.store, clock.now() + LEASE_MS + 1) == 0, "it beats no more"
 
 
 def test_a_lane_has_one_owner_whoever_asks_at_the_same_time(pair: Pair) -> None:
