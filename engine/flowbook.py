@@ -81,11 +81,12 @@ class Flowbook:
         """Flow id -> `live`, `paused`, `finishing` or `stopped`."""
         return self._page.state
 
-    def refresh(self, tx: Connection) -> None:
-        """Read the published flows again if they changed since. Raises FlowGone."""
+    def refresh(self, tx: Connection) -> int:
+        """Read the published flows again if they changed since; how often they had, as this transaction sees it: one
+        that only reads may see less than is known already. Raises FlowGone."""
         changes = next((int(row[0]) for row in _changes.rows(tx)), 0)
         if changes <= self._page.at:
-            return
+            return changes
         rows = list(tx.execute(select(FLOW.c.number, FLOW.c.id, FLOW.c.version, FLOW.c.state)))
         noting = set(tx.scalars(select(SWITCH.c.name).where(SWITCH.c.name.startswith(NOTING))))
         live = LiveFlows.of(
@@ -107,6 +108,7 @@ class Flowbook:
         )
         if page.at > self._page.at:
             self._page = page
+        return changes
 
     def keep(self, version: int, flow: Flow) -> None:
         """A version that was just committed, as it was loaded: it need not be loaded again from what was stored."""

@@ -247,7 +247,8 @@ class Lifecycle:
         WrongState where it was published again meanwhile."""
         with self._host.transaction(shared=True) as tx:
             self._must_be(flow, {FINISHING, STOPPED})
-            inside = {contact for _, contact in self._some_inside(tx, self._number(flow), most)}
+            some = self._some_inside(tx, self._number(flow), most, self._host.flows.at)
+            inside = {contact for _, contact in some}
             out: list[Stimulus] = [TakeOut(flow, "the flow was stopped")]
             self._host.take_turns(tx, dict.fromkeys(hold(tx, inside), out), now)
         if not inside:
@@ -255,21 +256,22 @@ class Lifecycle:
                 self._set_state(tx, flow, STOPPED, now, {FINISHING, STOPPED})
         return len(inside)
 
-    def _some_inside(self, tx: Connection, flow: int, most: int) -> Sequence[tuple[int, int]]:
-        """The first journeys, and their contacts, that are inside a flow which nobody enters any more. Those that left
-        it are passed once, and not looked at again: there may be millions."""
+    def _some_inside(self, tx: Connection, flow: int, most: int, at: int) -> Sequence[tuple[int, int]]:
+        """The first journeys, and their contacts, that are inside a flow which nobody enters any more, since the flows
+        changed `at` times as this transaction sees it. Those that left it are passed once, and not looked at again:
+        there may be millions."""
         passed = self._passed.get(flow)
-        behind = passed.behind if passed is not None and passed.at == self._host.flows.at else 0
+        behind = passed.behind if passed is not None and passed.at == at else 0
         found: Sequence[tuple[int, int]] = _inside.rows(tx, behind, flow, most)
         if found:
-            self._passed[flow] = _Passed(self._host.flows.at, found[0][0] - 1)
+            self._passed[flow] = _Passed(at, found[0][0] - 1)
         return found
 
-    def _is_anybody_inside(self, tx: Connection, flow: int) -> bool:
+    def _is_anybody_inside(self, tx: Connection, flow: int, at: int) -> bool:
         passed = self._passed.get(flow)
-        if passed is not None and passed.at == self._host.flows.at and _still_inside.rows(tx, passed.behind + 1):
+        if passed is not None and passed.at == at and _still_inside.rows(tx, passed.behind + 1):
             return True
-        return bool(self._some_inside(tx, flow, 1))
+        return bool(self._some_inside(tx, flow, 1, at))
 
     def _number(self, flow: str) -> int:
         if flow not in self._host.flows.number:
@@ -345,7 +347,7 @@ class Lifecycle:
         """The pieces there seem to be, in their order. Mostly there are none, and no write transaction is begun to
         find that out; each piece looks again in its own."""
         with self._host.store.read() as tx:
-            self._host.flows.refresh(tx)
+            at = self._host.flows.refresh(tx)
             notes, schedules, crowds, standing = _looks.rows(tx, now)[0]
             standing = self._first_going(tx, standing)
             pieces = (
@@ -353,7 +355,7 @@ class Lifecycle:
                 (schedules, self._start_schedules),
                 (crowds, self._enrol_some),
                 (standing is not None, self._set_going),
-                (self._finished(tx), self._close_finished),
+                (self._finished(tx, at), self._close_finished),
                 (self._time_matters() and _looked_at_hour(tx) != now // HOUR, self._look_at_time),
             )
             return [piece for there_is, piece in pieces if there_is]
@@ -434,15 +436,15 @@ class Lifecycle:
 
     def _close_finished(self, now: Instant) -> bool:
         with self._host.transaction() as tx:
-            flow = self._finished(tx)
+            flow = self._finished(tx, self._host.flows.at)
             if flow is not None:
                 self._set_state(tx, flow, STOPPED, now, {FINISHING})
             return flow is not None
 
-    def _finished(self, tx: Connection) -> str | None:
+    def _finished(self, tx: Connection, at: int) -> str | None:
         """A flow that was finishing, and nobody is inside any more."""
         for id, state in self._host.flows.state.items():
-            if state == FINISHING and not self._is_anybody_inside(tx, self._host.flows.number[id]):
+            if state == FINISHING and not self._is_anybody_inside(tx, self._host.flows.number[id], at):
                 return id
         return None
 
