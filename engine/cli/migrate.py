@@ -19,7 +19,7 @@ def migrate(
     """Move a project to another database, with everything in it.
 
     Stop the daemon, name the new database in `tactful.yaml` (`database: {env: DATABASE_URL}`), and say here where it
-    was. The old database stays as it is. All of it arrives, or nothing.
+    was. The old database keeps all it has, in the newest schema. All of it arrives, or nothing.
 
     Example:
       tactful migrate --from sqlite:///tactful.db
@@ -29,10 +29,12 @@ def migrate(
     from tactful.engine.cli.opening import the_project
     from tactful.engine.cli.screen import count, note, out, print_json, progress
     from tactful.engine.cli.trouble import Trouble, wrong_use
+    from tactful.engine.clock import SystemClock
     from tactful.engine.moving import NotEmpty, count_rows, move
     from tactful.engine.project import from_folder
     from tactful.engine.running import only_one
     from tactful.engine.store.database import open_store
+    from tactful.engine.workers import working
 
     opened = the_project(project)
     url = from_folder(source, opened.root)
@@ -45,6 +47,9 @@ def migrate(
         with only_one(here.path), only_one(there.path):
             here.upgrade()
             there.upgrade()
+            for each in (here, there):  # of a file the lock is ours
+                if each.path is None and working(each, SystemClock().now()):
+                    raise Trouble(f"a daemon works on {each.name}", "stop it first; one that was killed, in seconds")
             with progress("moving", count_rows(here)) as came:
                 moved = move(here, there, came)
     except NotEmpty as error:
@@ -56,4 +61,4 @@ def migrate(
         print_json({"rows": moved.total, "tables": moved.rows})
         return
     out().print(f"moved: {count(moved.total, 'row')} in {count(len(moved.rows), 'table')}")
-    note("The old database is as it was. `tactful dnc verify` proves the history, `tactful serve` goes on.")
+    note("The old database keeps all it has. `tactful dnc verify` proves the history, `tactful serve` goes on.")

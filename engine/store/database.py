@@ -130,8 +130,11 @@ def open_store(url: str, image: bytes | None = None) -> Store:
     """The database of an address, as SQLAlchemy writes it. Opens no connection yet. Raises StoreError."""
     try:
         backend = make_url(url).get_backend_name()
-    except ArgumentError as error:
-        raise StoreError("the address of the database cannot be read; write `sqlite:///…`") from error
+    except (ArgumentError, ValueError):  # what they say may quote a part of the password
+        raise StoreError(
+            "the address of the database cannot be read; write `sqlite:///…` or `postgresql+psycopg://…`, with the"
+            " special characters of a password as `%40` and the like"
+        ) from None
     if backend == "sqlite":
         from tactful.engine.store.sqlite import SqliteStore
 

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tactful.engine.cli.migrate import migrate
+from tactful.engine.cli.trouble import Trouble
+from tactful.engine.clock import SystemClock
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.moving import NotEmpty, count_rows, move
 from tactful.engine.optout import by_hand
 from tactful.engine.store.database import open_store
 from tactful.engine.testing import World
+from tactful.engine.workers import Worker
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Server
@@ -103,3 +107,22 @@ def test_an_interrupted_move_leaves_nothing_behind(tmp_path: Path) -> None:
     assert move(source, target).total == count_rows(source)
     source.close()
     target.close()
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "here"])
+def test_nothing_is_moved_while_a_daemon_works_on_the_server(
+    tmp_path: Path, postgresql: Server, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    file, server = f"sqlite:///{tmp_path / 'shop.db'}", postgresql.new_database()
+    store, clock = open_store(server), SystemClock()
+    store.upgrade()
+    open_store(file).upgrade()
+    monkeypatch.setenv("SHOP_DB", file if back else server)
+    (tmp_path / "tactful.yaml").write_text("database: {env: SHOP_DB}\n", encoding="utf-8")
+    worker = Worker(store, clock, "w")
+    worker.join()
+    with pytest.raises(Trouble, match="a daemon works on"):
+        migrate(source=server if back else file, project=tmp_path / "tactful.yaml")
+    worker.leave()
+    migrate(source=server if back else file, project=tmp_path / "tactful.yaml")
+    store.close()

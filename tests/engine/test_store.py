@@ -311,3 +311,13 @@ def test_a_batch_is_written_whoever_of_it_has_no_value(tmp_path: Path, rows: lis
     with upgraded(tmp_path / "a.db") as store, store.write() as tx:
         assert store.statements.add_visits.run(tx, rows) == len(rows)
         assert list(tx.execute(select(VISIT).order_by(VISIT.c.step))) == rows
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "postgresql://u:p@ss:w0rd/x@127.0.0.1/d", "postgresql://u:w0rd@h:abc/d"]
+)
+def test_an_address_that_cannot_be_read_is_not_quoted(address: str) -> None:
+    with pytest.raises(StoreError, match="cannot be read") as refused:
+        open_store(address)
+    assert "w0rd" not in str(refused.value)
+    assert refused.value.__cause__ is None
