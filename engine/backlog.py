@@ -13,14 +13,14 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from tactful.elements.contract import Instant
 from tactful.engine.store.database import Store
-from tactful.engine.store.statements import BLOCK_ACT, INBOUND, JOURNEY, MESSAGE, UNSETTLED, table
+from tactful.engine.store.reading import NEXT_TIMER
+from tactful.engine.store.statements import BLOCK_ACT, INBOUND, MESSAGE, UNSETTLED, table
 from tactful.engine.store.tables import WebhookRow
 from tactful.engine.switches import halted_since
 from tactful.engine.workers import working
 
 WEBHOOK = table(WebhookRow)
 
-EARLIEST_TIMER = select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None))
 # A message whose address's entries changed is due at 0: at once, and late by nothing.
 WAITING_MESSAGES = (
     select(MESSAGE.c.sender, func.count(), func.min(case((MESSAGE.c.due_at > 0, MESSAGE.c.due_at))))
@@ -76,7 +76,7 @@ def backlog(store: Store, now: Instant) -> Backlog:
         unsettled = _pairs(tx, UNSETTLED_MESSAGES)
         newest = int(tx.scalar(NEWEST_ACT) or 0)
         return Backlog(
-            _late(tx.scalar(EARLIEST_TIMER), now),
+            _late(tx.scalar(NEXT_TIMER), now),
             {row[0]: Waiting(row[1], _late(row[2], now)) for row in tx.execute(WAITING_MESSAGES)},
             unsettled.get("sending", 0),
             unsettled.get("unknown", 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,23 +44,28 @@ def put_contacts(host: Host, people: Sequence[ContactFields], now: Instant) -> P
 def _put(host: Host, tx: Connection, people: Sequence[ContactFields], now: Instant) -> Put:
     before = _held(tx, {each.key for each in people})
     next_number = numbering.counter(tx, CONTACT.c.id, len(people))
-    known = dict(before)
-    for each in people:
-        known[each.key] = _merged(known.get(each.key) or Contact(next_number(), each.key), each)
+    known = _with(people, before, next_number)
     # In the order of their keys, so that two who put in the same people never wait for each other.
     new = [known[key] for key in sorted(known.keys() - before.keys())]
     if host.store.statements.add_contacts.run(tx, [(*_row(contact), now, now) for contact in new]) < len(new):
         quicker = _put_in_meanwhile(tx, new)
-        before.update(quicker)
-        known.update(quicker)
-        for each in people:
-            if each.key in quicker:
-                known[each.key] = _merged(known[each.key], each)
+        before |= quicker
+        known |= _with([each for each in people if each.key in quicker], quicker, next_number)
         new = [contact for contact in new if contact.key not in quicker]
     changed = [contact for key, contact in known.items() if key in before and contact != before[key]]
     host.store.statements.put_contacts.run(tx, [(*_row(contact)[1:], now, contact.number) for contact in changed])
     host.take_turns(tx, {contact.number: [ContactChanged()] for contact in (*new, *changed)}, now)
     return Put(len(new), len(changed), len(known) - len(new) - len(changed))
+
+
+def _with(
+    people: Iterable[ContactFields], known: Mapping[str, Contact], next_number: Callable[[], int]
+) -> dict[str, Contact]:
+    """Those who are known, with what is said of people; who is not is new."""
+    found = dict(known)
+    for each in people:
+        found[each.key] = _merged(found.get(each.key) or Contact(next_number(), each.key), each)
+    return found
 
 
 def _held(tx: Connection, keys: Collection[str]) -> dict[str, Contact]:

@@ -66,19 +66,17 @@ HOUR = 3_600_000
 FINISHES = "finishes "
 """Before the number of a paused flow: the switch that says that it was finishing."""
 
+_standing = select(func.min(JOURNEY.c.flow)).where(JOURNEY.c.stood_still.is_not(None))
 _anything: list[ColumnElement[Any]] = [
     exists().where(SWITCH.c.name.startswith(NOTING)),
     exists().where(FLOW.c.next_entry_at <= bindparam("now"), FLOW.c.state == LIVE),
     exists().where(ENROLMENT.c.flow == FLOW.c.number, FLOW.c.state != PAUSED),
-    select(func.min(JOURNEY.c.flow)).where(JOURNEY.c.stood_still.is_not(None)).scalar_subquery(),
+    _standing.scalar_subquery(),
 ]
 _looks = Query(select(*_anything), "now")
 """Whether there is anything to be noted, to be started or to enter; and the first flow in which somebody stands."""
 
-_next_standing = Query(
-    select(func.min(JOURNEY.c.flow)).where(JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow > bindparam("behind")),
-    "behind",
-)
+_next_standing = Query(_standing.where(JOURNEY.c.flow > bindparam("behind")), "behind")
 _still_inside = Query(
     select(literal_column("1")).where(JOURNEY.c.id == bindparam("journey"), JOURNEY.c.state == ACTIVE), "journey"
 )
@@ -90,7 +88,7 @@ _inside = Query(
     "behind", "flow", "most",
 )  # fmt: skip
 
-NEXT_SCHEDULE = select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE).scalar_subquery()
+NEXT_SCHEDULE = select(func.min(FLOW.c.next_entry_at)).where(FLOW.c.state == LIVE)
 """When the next schedule is due; None where no flow has one."""
 
 

@@ -99,7 +99,7 @@ class Runner:
         return _earliest(fires, starts, looks, None if self._inbox is None else overdue)
 
 
-_next = Query(select(NEXT_TIMER, NEXT_SCHEDULE, NEXT_OVERDUE))
+_next = Query(select(*(each.scalar_subquery() for each in (NEXT_TIMER, NEXT_SCHEDULE, NEXT_OVERDUE))))
 
 
 def _earliest(*times: Instant | None) -> Instant | None:

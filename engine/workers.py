@@ -99,10 +99,10 @@ def is_anybody_dead(tx: Connection, living: Collection[int]) -> bool:
 
 
 def working(store: Store, now: Instant) -> int:
-    """How many daemons work on a database. On a file that is one at most, which holds a lock instead of beating."""
-    if store.path is not None:
-        return int(is_running(store.path))
-    return int(store.look(_beating, now - LEASE_MS)[0][0])
+    """How many daemons work on a database, which is read to find out. On a file that is one at most, which holds a lock
+    instead of beating."""
+    beating = int(store.look(_beating, now - LEASE_MS)[0][0])
+    return beating if store.path is None else int(is_running(store.path))
 
 
 def may_work(tx: Connection, sender: str, worker: int) -> bool:

@@ -89,9 +89,7 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     from tactful.engine.clock import SystemClock
     from tactful.engine.contacts import count_contacts
     from tactful.engine.switches import halted_since
-    from tactful.engine.workers import working
 
-    found.running = working(engine.store, SystemClock().now()) > 0
     with engine.store.read() as tx:
         found.halted = halted_since(tx)
         found.contacts = count_contacts(tx)
@@ -103,6 +101,7 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
 
             found.webhooks = lags(tx, project.webhooks)
     found.backlog = backlog(engine.store, SystemClock().now())
+    found.running = found.backlog.daemons > 0
     found.stuck = _stuck(project, list(engine.outbox.waiting()))
     published = {id: live.flow.fingerprint for id, live in engine.host.flows.live.by_id.items()}
     found.files = _files(project, published, {each.flow: each.state for each in found.flows})

@@ -85,7 +85,7 @@ class Review:
 
 _COLUMNS = ("id", "sender", "destination", "text", "keyword", "why", "at", "review_due_at")
 
-NEXT_OVERDUE = select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None)).scalar_subquery()
+NEXT_OVERDUE = select(func.min(INBOUND.c.review_due_at)).where(INBOUND.c.review_due_at.is_not(None))
 """When the next review is overdue; None where none is open."""
 
 

@@ -77,9 +77,7 @@ def hold_concerned(
         went_to = [to for each in messages if each in stands and (to := stands[each].destination) is not None]
         numbers = {each.number for each in reading.contacts_by_key(tx, keys).values()}
         numbers.update(stand.contact for stand in stands.values())
-        lists = _by_kind([*destinations, *went_to])
-        if lists:
-            numbers.update(row[0] for row in _numbers_at(*lists).rows(tx, *lists.values()))
+        numbers.update(number for number, _ in _contacts_at(tx, [*destinations, *went_to]))
         hold(tx, numbers)
     hold_list(tx, to_change=True)
 
@@ -93,8 +91,13 @@ def look_again(host: Host, tx: Connection, destinations: Sequence[str]) -> None:
 
 def contacts_at(tx: Connection, destinations: Sequence[str]) -> list[str]:
     """The contacts (by their own ids) who have one of these addresses; several may share one."""
+    return [key for _, key in _contacts_at(tx, destinations)]
+
+
+def _contacts_at(tx: Connection, destinations: Sequence[str]) -> Sequence[tuple[int, str]]:
+    """Their numbers, too."""
     lists = _by_kind(destinations)
-    return [row[0] for row in _contacts_at(*lists).rows(tx, *lists.values())] if lists else []
+    return _who_has(*lists).rows(tx, *lists.values()) if lists else ()
 
 
 def _by_kind(destinations: Sequence[str]) -> dict[str, str]:
@@ -130,13 +133,8 @@ def _waiting_at(*kinds: str) -> Query:
 
 
 @cache
-def _numbers_at(*kinds: str) -> Query:
-    return Query(select(CONTACT.c.id).where(_has_one_of(kinds)), *kinds)
-
-
-@cache
-def _contacts_at(*kinds: str) -> Query:
-    return Query(select(CONTACT.c.key).where(_has_one_of(kinds)).order_by(CONTACT.c.id), *kinds)
+def _who_has(*kinds: str) -> Query:
+    return Query(select(CONTACT.c.id, CONTACT.c.key).where(_has_one_of(kinds)).order_by(CONTACT.c.id), *kinds)
 
 
 def _has_one_of(kinds: Sequence[str]) -> ColumnElement[bool]:

@@ -92,7 +92,7 @@ _stands = Query(
     .where(among(MESSAGE.c.journey, bindparam("journeys"))),
     "journeys",
 )  # fmt: skip
-NEXT_TIMER = select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None)).scalar_subquery()
+NEXT_TIMER = select(func.min(JOURNEY.c.due_at)).where(JOURNEY.c.due_at.is_not(None))
 """When the next journey is due; None where none waits for a time."""
 _keys_seen = Query(select(EVENT.c.key).where(among(EVENT.c.key, bindparam("keys"))), "keys")
 
@@ -102,9 +102,9 @@ def contacts(tx: Connection, numbers: Iterable[int]) -> dict[int, Contact]:
     return {row[0]: read_contact(row) for row in _contacts.rows(tx, as_list(numbers))}
 
 
-def contacts_by_key(tx: Connection, keys: Iterable[str]) -> dict[str, Contact]:
+def contacts_by_key(tx: Connection, keys: Collection[str]) -> dict[str, Contact]:
     """Contacts by their own id; those that do not exist are left out."""
-    found = (read_contact(row) for row in _contacts_by_key.rows(tx, as_list(keys)))
+    found = (read_contact(row) for row in _contacts_by_key.rows(tx, as_list(keys))) if keys else ()
     return {contact.key: contact for contact in found}
 
 

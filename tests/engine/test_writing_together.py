@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -102,6 +103,13 @@ class Pair:
         return done
 
 
+def at_once(*works: Callable[[], object]) -> None:
+    """Do all of them at the same time; what one raises is raised."""
+    with ThreadPoolExecutor(len(works)) as threads:
+        for each in [threads.submit(work) for work in works]:
+            each.result()
+
+
 @pytest.fixture
 def pair(postgresql: Server) -> Iterator[Pair]:
     made = Pair(postgresql)
@@ -120,11 +128,7 @@ def test_two_write_at_once(pair: Pair) -> None:
             together.wait(10)  # both are in their transactions, or it breaks
             met.append(contact)
 
-    threads = [threading.Thread(target=write, args=each) for each in ((pair.one, 1), (pair.other, 2))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda: write(pair.one, 1), lambda: write(pair.other, 2))
     assert sorted(met) == [1, 2]
 
 
@@ -135,39 +139,34 @@ def test_who_writes_alone_waits_for_those_who_share(pair: Pair) -> None:
 
 
 def test_each_fires_what_the_other_does_not_hold(pair: Pair) -> None:
-    late = MONDAY + 2 * HOUR
     with pair.one.host.transaction(shared=True) as here:
-        mine = hold_due(here, late, 2)
+        mine = hold_due(here, LATE, 2)
         assert len(mine) == 2
-        assert pair.other.host.tick(late) == 4
-        assert pair.other.host.tick(late) == 0, "what is left is held"
-    assert pair.other.host.tick(late) == 2
+        assert pair.other.host.tick(LATE) == 4
+        assert pair.other.host.tick(LATE) == 0, "what is left is held"
+    assert pair.other.host.tick(LATE) == 2
     assert [journey.element for journey in pair.world.journeys()] == ["mail"] * 6
 
 
 def test_each_takes_what_the_other_does_not_hold(pair: Pair) -> None:
-    late = MONDAY + 2 * HOUR
-    pair.one.host.tick(late)
+    pair.one.host.tick(LATE)
     with pair.one.host.transaction(shared=True) as here:
         hold(here, [1, 2])
-        took = pair.other.outbox.take(SENDER, late, 100)
+        took = pair.other.outbox.take(SENDER, LATE, 100)
         assert [each.contact.number for each in took.messages] == [3, 4, 5, 6]
-    assert [each.contact.number for each in pair.one.outbox.take(SENDER, late, 100).messages] == [1, 2]
+    assert [each.contact.number for each in pair.one.outbox.take(SENDER, LATE, 100).messages] == [1, 2]
 
 
 def test_a_message_that_another_took_meanwhile_is_not_taken_again(pair: Pair) -> None:
     """It was due when the look began, and its contact is free again by the time it is held."""
-    late = MONDAY + 2 * HOUR
-    pair.one.host.tick(late)
+    pair.one.host.tick(LATE)
     taken = []
-    threads = [
-        threading.Thread(target=lambda e=engine: taken.extend(e.outbox.take(SENDER, late, 1).messages))
-        for engine in (pair.one, pair.other) * 6
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(
+        *(
+            lambda e=engine: taken.extend(e.outbox.take(SENDER, LATE, 1).messages)
+            for engine in (pair.one, pair.other) * 6
+        )
+    )
     assert sorted(each.key for each in taken) == sorted({each.key for each in taken})
 
 
@@ -184,34 +183,32 @@ def test_an_event_waits_for_its_contact_and_counts_on_what_was_done(pair: Pair) 
 
 def test_an_outcome_waits_for_its_contact_and_holds_nothing_of_theirs_meanwhile(pair: Pair) -> None:
     """Else whoever holds the contact would wait for the message, and neither would come to an end."""
-    late = MONDAY + 2 * HOUR
-    pair.one.host.tick(late)
-    taken = pair.one.outbox.take(SENDER, late, 1).messages[0]
+    pair.one.host.tick(LATE)
+    taken = pair.one.outbox.take(SENDER, LATE, 1).messages[0]
     with pair.one.host.transaction(shared=True) as here:
         hold(here, [taken.contact.number])
-        done = pair.waits(lambda: pair.other.outbox.settle([Settled(taken.key, "sent")], late))
-        pair.one.host.learn(here, [Incoming("delivered", message=taken.key)], late)
+        done = pair.waits(lambda: pair.other.outbox.settle([Settled(taken.key, "sent")], LATE))
+        pair.one.host.learn(here, [Incoming("delivered", message=taken.key)], LATE)
     done()
     assert pair.world.messages()[taken.key] == "delivered", "which says more than that it was sent"
 
 
 def test_an_entry_waits_for_a_take_under_way_and_the_next_take_sees_it(pair: Pair) -> None:
-    late = MONDAY + 2 * HOUR
-    pair.one.host.tick(late)
+    pair.one.host.tick(LATE)
 
     def block() -> None:
         with pair.other.host.transaction(shared=True) as tx:
             entry = Entry("c1@example.com", "email", "", "everything")
-            pair.other.do_not_contact.change(tx, [Change(True, entry, "a test")], late)
+            pair.other.do_not_contact.change(tx, [Change(True, entry, "a test")], LATE)
 
     with pair.one.host.transaction(shared=True) as here:
         hold_list(here, to_change=False)
         done = pair.waits(block)
         assert not pair.one.do_not_contact.blocks_of(here, ["c1@example.com"])
     done()
-    took = pair.one.outbox.take(SENDER, late, 100)
+    took = pair.one.outbox.take(SENDER, LATE, 100)
     assert (took.messages, took.looked_at) == ((), 6), "one is refused, and what follows may concern the others"
-    assert [each.contact.number for each in pair.one.outbox.take(SENDER, late, 100).messages] == [2, 3, 4, 5, 6]
+    assert [each.contact.number for each in pair.one.outbox.take(SENDER, LATE, 100).messages] == [2, 3, 4, 5, 6]
 
 
 # --- Opting out
@@ -311,11 +308,7 @@ def test_the_same_link_pressed_twice_at_once_counts_once(pair: Pair, sent: Messa
         together.wait(10)
         following.opt_out(engine, linked, Links(), LATE)
 
-    threads = [threading.Thread(target=press, args=(each,)) for each in (pair.one, pair.other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda: press(pair.one), lambda: press(pair.other))
     with pair.one.store.read() as tx:
         assert len(pair.one.do_not_contact.history(tx, "c1@example.com")) == 1
 
@@ -330,21 +323,16 @@ def test_the_same_answer_brought_twice_at_once_is_received_once(pair: Pair) -> N
         together.wait(10)
         received.append(inbox.receive(Inbound(SENDER, "stranger@example.com", "STOP", key="m-1"), LATE))
 
-    threads = [threading.Thread(target=bring, args=(each,)) for each in (pair.one, pair.other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda: bring(pair.one), lambda: bring(pair.other))
     assert sorted(each.known for each in received) == [False, True]
     assert len({each.number for each in received}) == 1
 
 
 def test_two_takes_read_the_list_at_once(pair: Pair) -> None:
-    late = MONDAY + 2 * HOUR
-    pair.one.host.tick(late)
+    pair.one.host.tick(LATE)
     with pair.one.host.transaction(shared=True) as here:
         hold_list(here, to_change=False)
-        assert len(pair.other.outbox.take(SENDER, late, 100).messages) == 6
+        assert len(pair.other.outbox.take(SENDER, LATE, 100).messages) == 6
 
 
 # --- Contacts
@@ -368,12 +356,10 @@ def test_people_whom_two_put_in_at_once_are_there_once_with_what_both_said(pair:
         together.wait(10)
         put.extend([put_contacts(engine.host, people, MONDAY) for _ in range(3)])
 
-    said = [(pair.one, {"city": "Graz"}, range(300)), (pair.other, {"tier": "gold"}, range(299, -1, -1))]
-    threads = [threading.Thread(target=bring, args=each) for each in said]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(
+        lambda: bring(pair.one, {"city": "Graz"}, range(300)),
+        lambda: bring(pair.other, {"tier": "gold"}, range(299, -1, -1)),
+    )
     assert sum(each.new for each in put) == 300
     with pair.one.store.read() as tx:
         found = reading.contacts_by_key(tx, [f"n{n}" for n in range(300)])
@@ -408,21 +394,12 @@ elements: {mark: {type: goal, name: lately}}
 
 def both(pair: Pair, work: Callable[[Engine], bool]) -> None:
     """Let both engines do pieces of work at once, until there is none."""
-    failed: list[Exception] = []
 
     def go_on(engine: Engine) -> None:
-        try:
-            while work(engine):
-                pass
-        except Exception as error:  # noqa: BLE001 -- told by the thread that waits
-            failed.append(error)
+        while work(engine):
+            pass
 
-    threads = [threading.Thread(target=go_on, args=(each,)) for each in (pair.one, pair.other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+    at_once(lambda: go_on(pair.one), lambda: go_on(pair.other))
 
 
 def inside(pair: Pair, flow: str) -> list[int]:
@@ -535,11 +512,7 @@ def test_a_lane_has_one_owner_whoever_asks_at_the_same_time(pair: Pair) -> None:
             if may_work(tx, SENDER, worker.number):
                 owners.append(worker.number)
 
-    threads = [threading.Thread(target=ask, args=each) for each in zip((pair.one, pair.other), workers, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda: ask(pair.one, workers[0]), lambda: ask(pair.other, workers[1]))
     assert len(owners) == 1
 
 

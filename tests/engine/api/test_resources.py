@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tactful.engine.flowbook import Flowbook, FlowGone
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.store import reading
 
@@ -312,3 +313,13 @@ def test_a_journey_has_a_number(client: httpx.Client, id: str) -> None:
 
 def test_health_needs_no_key_and_says_whether_a_runner_runs(shop: Shop) -> None:
     assert shop.client(None).get("/health").json() == {"status": "ok", "runner": False}
+
+
+def test_health_asks_for_no_flow(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not load any more stops the work, and is none of its business."""
+
+    def gone(*_: object) -> int:
+        raise FlowGone
+
+    monkeypatch.setattr(Flowbook, "refresh", gone)
+    assert shop.client(None).get("/health").status_code == 200
