@@ -21,7 +21,7 @@ from tactful.engine.workers import working
 
 WEBHOOK = table(WebhookRow)
 
-# A message whose address's entries changed is due at 0: at once, and late by nothing.
+# A message to be looked at at once, since the list changed, is late by nothing.
 WAITING_MESSAGES = (
     select(MESSAGE.c.sender, func.count(), func.min(case((MESSAGE.c.due_at > 0, MESSAGE.c.due_at))))
     .where(MESSAGE.c.due_at.is_not(None))

@@ -62,11 +62,12 @@ class Gate:
         purpose: Purpose,
         settings: Settings,
         expires_at: Instant | None = None,
+        not_before: Instant = 0,
     ) -> Verdict:
         """May this message go now? One that may counts for the limits of those that ask after it."""
         to = self._destinations[contact.number, channel]
         country = country_code(contact.attributes.get("country")) if self._policy.countries else None
-        request = Request(channel, sender, to, purpose, expires_at, country)
+        request = Request(channel, sender, to, purpose, expires_at, country, not_before)
         sent = self._sent[contact.number]
         known = Known() if to is None else Known(
             self._blocks.get(to, ()), sent, self._reviews.get(to), (to, channel) in self._agreed

@@ -123,6 +123,7 @@ class _Due(NamedTuple):
     channel: str
     sender: str
     purpose: Purpose
+    due_at: Instant
     expires_at: Instant | None
     tries: int
     unknowns: int
@@ -250,10 +251,16 @@ class Outbox:
         taken: list[Taken] = []
         going: list[tuple[Any, ...]] = []
         said: list[tuple[_Due, Verdict]] = []
+        early: list[tuple[Any, ...]] = []
         for row in due:
             contact, flow = contacts[row.contact], self._host.flows.version(tx, row.version)
             settings = self._settings(flow)
-            verdict = gate.verdict(contact, row.channel, row.sender, row.purpose, settings, row.expires_at)
+            verdict = gate.verdict(
+                contact, row.channel, row.sender, row.purpose, settings, row.expires_at, -row.due_at
+            )  # fmt: skip
+            if isinstance(verdict, Hold) and now < -row.due_at:
+                early.append((row.journey, row.step, row.contact))  # it was hurried: may it ever go? not yet, anyhow
+                continue
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
                 continue
@@ -269,6 +276,7 @@ class Outbox:
             )  # fmt: skip
         if not may_refuse and not all(isinstance(verdict, Hold) for _, verdict in said):
             return None
+        self._host.store.statements.leave_messages.run(tx, early)
         if self._refuse(tx, said, contacts, now):
             return Took((), len(due))
         self._host.store.statements.take_messages.run(tx, going)

@@ -276,7 +276,7 @@ def _messages(tx: Connection, where: Iterable[ColumnElement[bool]], limit: int |
         select(
             MESSAGE.c.journey, MESSAGE.c.step, FLOW.c.id.label("flow_id"), CONTACT.c.key, MESSAGE.c.element,
             MESSAGE.c.channel, MESSAGE.c.sender, MESSAGE.c.destination, MESSAGE.c.purpose, MESSAGE.c.state,
-            MESSAGE.c.due_at, MESSAGE.c.taken_at, MESSAGE.c.sent_at, MESSAGE.c.tries, MESSAGE.c.why,
+            func.abs(MESSAGE.c.due_at), MESSAGE.c.taken_at, MESSAGE.c.sent_at, MESSAGE.c.tries, MESSAGE.c.why,
         )
         .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
         .join(FLOW, FLOW.c.number == JOURNEY.c.flow)

@@ -1,8 +1,8 @@
 """May this message go out now? Asked in the transaction that takes it to be sent.
 
 The order of the questions is the order of their weight: a block stands above all, then whether the contact
-ever agreed, whether the message is still worth sending, then limits, then quiet hours, the flow's own and
-those of a country. A message that is held says until when and why; the questions are asked again then.
+ever agreed, whether the message is still worth sending and is to be tried already, then limits, then quiet hours, the
+flow's own and those of a country. A message that is held says until when and why; the questions are asked again then.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Limit:
 
 class Request(NamedTuple):
     """A message that wants to go out. `destination` is the normalised address, None where the contact has none;
-    `country` the contact's, as two capital letters, where it is known."""
+    `country` the contact's, as two capital letters, where it is known. `not_before` is when one that was refused for a
+    while may be tried again."""
 
     channel: str
     sender: str
@@ -61,6 +62,7 @@ class Request(NamedTuple):
     purpose: Purpose
     expires_at: Instant | None
     country: str | None = None
+    not_before: Instant = 0
 
 
 class Known(NamedTuple):
@@ -139,6 +141,8 @@ def permission(
         return Suppress(f"no consent to {request.channel} is on record")
     if request.expires_at is not None and now >= request.expires_at:
         return Expire("held longer than it was valid for")
+    if now < request.not_before:
+        return Hold(request.not_before, "to be tried again")
     if known.review_until is not None:
         return _hold(max(known.review_until, now + 1), "an answer from there waits to be read", request)
     if marketing:

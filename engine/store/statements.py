@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -216,8 +217,18 @@ class Statements:
             .where(*_of_message),
             ("becomes", "sent", "of", "at", "who"),
         )  # fmt: skip
+        # What is held may go as soon as nothing holds it any more. What is queued keeps when it is due behind the sign:
+        # it may wait to be tried again.
         self.hurry_messages = Bulk(
-            dialect, update(MESSAGE).values(due_at=literal_column("0")).where(*_of_message), ("of", "at", "who")
+            dialect,
+            update(MESSAGE)
+            .values(due_at=case((MESSAGE.c.state == literal_column("'queued'"), -func.abs(MESSAGE.c.due_at)),
+                                else_=literal_column("0")))
+            .where(*_of_message),
+            ("of", "at", "who"),
+        )  # fmt: skip
+        self.leave_messages = Bulk(
+            dialect, update(MESSAGE).values(due_at=func.abs(MESSAGE.c.due_at)).where(*_of_message), ("of", "at", "who")
         )
         self.withdraw_messages = Bulk(
             dialect,

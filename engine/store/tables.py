@@ -154,7 +154,8 @@ class MessageRow(Table, table=True):
     sender: str
     purpose: str
     state: str
-    due_at: int | None = Field(default=None, sa_type=BIG)  # when to try (again); none once it is decided
+    # When to try (again); none once it is decided. Of one to be looked at at once, 0, or the negative of when to try.
+    due_at: int | None = Field(default=None, sa_type=BIG)
     expires_at: int | None = Field(default=None, sa_type=BIG)
     destination: str | None = None
     tries: int = 0

@@ -25,7 +25,7 @@ from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.optout.noes import BOUNCED_HARD, No
 from tactful.engine.outbox import Outbox, Settled, Taken
-from tactful.engine.rules.permission import Limit
+from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.rules.receipts import MessageStand, received_state
 from tactful.engine.senders import ConsoleSender
 from tactful.engine.store.statements import MESSAGE
@@ -199,6 +199,39 @@ def test_a_retry_is_asked_for_permission_again(desk: Desk) -> None:
     by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now)
     assert desk.take() == []
     assert desk.state() == "suppressed"
+
+
+def test_a_change_of_the_list_does_not_hurry_a_retry(desk: Desk) -> None:
+    """A server that is down gets as many tries as were planned, however often people answer meanwhile."""
+    desk.taken()
+    desk.settle("queued", "busy", due_at=desk.now + HOUR)
+    for _ in range(3):
+        by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now, sender="b@acme.example")
+        assert desk.take() == []
+    assert (desk.state(), desk.row()["due_at"], desk.row()["why"]) == ("queued", desk.now + HOUR, "busy")
+    assert isinstance(desk.world.clock, SetClock)
+    desk.world.clock.advance(HOUR)
+    (again,) = desk.take()
+    assert again.tries == 2
+
+
+def test_a_retry_that_the_list_forbids_is_suppressed_at_once(desk: Desk) -> None:
+    desk.taken()
+    desk.settle("queued", "busy", due_at=desk.now + HOUR)
+    by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now)
+    assert desk.take() == []
+    assert desk.state() == "suppressed"
+
+
+def test_one_that_is_hurried_before_its_retry_counts_for_no_limit(new_world: NewWorld) -> None:
+    desk = Desk(new_world())
+    desk.outbox.policy = Policy([Limit(1, Duration.parse("1 day"))])
+    first = desk.taken()
+    desk.settle("queued", "busy", key=first, due_at=desk.now + HOUR)
+    desk.queue()
+    by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now, sender="b@acme.example")
+    (other,) = desk.take()
+    assert other.key != first
 
 
 def test_queued_to_held_and_back_by_quiet_hours(new_world: NewWorld) -> None:

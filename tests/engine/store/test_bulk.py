@@ -248,6 +248,7 @@ WRITES: dict[str, tuple[Table, st.SearchStrategy[Row]]] = {
     "receive_messages": (MESSAGE, st.tuples(texts, maybe_time, keys, steps, keys)),
     "withdraw_messages": (MESSAGE, st.tuples(keys, keys)),
     "hurry_messages": (MESSAGE, st.tuples(keys, steps, keys)),
+    "leave_messages": (MESSAGE, st.tuples(keys, steps, keys)),
     "change_contacts": (CONTACT, st.tuples(texts, texts, times, keys)),
     "add_blocks": (BLOCK, st.tuples(st.sampled_from(["a", "b"]), texts, texts, texts, texts, maybe_text, times)),
     "drop_blocks": (BLOCK, st.tuples(st.sampled_from(["a", "b"]), *[st.sampled_from(["", "x"])] * 3)),

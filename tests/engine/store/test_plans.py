@@ -73,6 +73,7 @@ def reads_no_whole_table(plan: str) -> bool:
     ("receive_messages", lambda n: ("sent", 1, n, 1, n)),
     ("withdraw_messages", lambda n: (n, n)),
     ("hurry_messages", lambda n: (n, 1, n)),
+    ("leave_messages", lambda n: (n, 1, n)),
     ("use_events", lambda n: (n, n)),
     ("change_contacts", lambda n: ("{}", "[]", 1, n)),
     ("put_contacts", lambda n: (f"c{n}", None, None, None, "{}", "[]", 1, n)),
