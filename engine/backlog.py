@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, case, func, select
 
@@ -86,6 +86,30 @@ def backlog(store: Store, now: Instant) -> Backlog:
             halted_since(tx) is not None,
             _bytes(store, tx),
         )
+
+
+class Retry(NamedTuple):
+    """Messages of a sender that were not taken and are tried again: how many, when the next of them is, and why that
+    one was not taken."""
+
+    sender: str
+    messages: int
+    due_at: Instant
+    why: str | None
+
+
+def retries(tx: Connection) -> list[Retry]:
+    """What is tried again, by sender."""
+    waiting = (MESSAGE.c.due_at.is_not(None), MESSAGE.c.state == "queued", MESSAGE.c.tries > 0)
+    due_at = func.abs(MESSAGE.c.due_at)
+    # One row for each sender, the next due; a window counts what it was chosen from.
+    number = func.row_number().over(partition_by=MESSAGE.c.sender, order_by=due_at).label("number")
+    many = func.count().over(partition_by=MESSAGE.c.sender).label("many")
+    all_of_them = (
+        select(MESSAGE.c.sender, many, due_at.label("due_at"), MESSAGE.c.why, number).where(*waiting).subquery()
+    )
+    first = select(*list(all_of_them.c)[:4]).where(all_of_them.c.number == 1).order_by(all_of_them.c.sender)
+    return [Retry(*row) for row in tx.execute(first)]
 
 
 def _pairs(tx: Connection, statement: Select[Any]) -> dict[str, int]:

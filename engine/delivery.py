@@ -104,6 +104,7 @@ class Lane:
         self._most_in_hand = FEWEST
         self._rested_at = clock.monotonic()
         self._not_taken = SOON_SECONDS
+        self._is_down = False
         self._worker = worker
         self._recorder = _Recorder(outbox, clock, worker)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
@@ -216,6 +217,7 @@ class Lane:
 
     def _settled(self, key: MessageKey, outcome: Outcome, tries: int) -> Settled:
         now, failed = self._clock.now(), self._outbox.observer.provider_failed
+        self._notice(outcome)
         match outcome:
             case Accepted(provider_id):
                 return Settled(key, SENT, provider_id=provider_id)
@@ -231,6 +233,18 @@ class Lane:
             case Unknown(why):
                 failed(self.sender, "unknown")
                 return self._unknown(key, why, now)
+
+    def _notice(self, outcome: Outcome) -> None:
+        """Say once that the provider takes nothing, and once that it does again: what waits for it is tried later, and
+        nobody would hear of it until the last try failed."""
+        match outcome:
+            case Refused(why, down=True):
+                if not self._is_down:
+                    log.warning("a provider takes nothing; messages are tried again", sender=self.sender, why=why)
+                self._is_down = True
+            case _ if self._is_down:
+                log.info("a provider takes messages again", sender=self.sender)
+                self._is_down = False
 
     def _unknown(self, key: MessageKey, why: str, now: Instant) -> Settled:
         if self._settings.on_unknown == "at_least_once":

@@ -7,6 +7,7 @@ database that is away makes a process unready, and not unwell: starting it anew 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
@@ -14,8 +15,12 @@ from tactful.engine.pulse import Pulse
 from tactful.engine.store.database import StoreError
 from tactful.engine.switches import halted_since
 
+if TYPE_CHECKING:
+    from tactful.engine.metrics import Metrics
+
 READY_SECONDS = 60.0
-"""How long ago the work may have gone on: it does at least every half a minute."""
+"""How long ago the work may have gone on: it does at least every half a minute. A write that failed counts for as long,
+or until another succeeds: then it is given something to do again, and may fail again."""
 
 STUCK_SECONDS = 300.0
 """After so long without a try it hangs. A try itself may wait a minute for a database that another program locks."""
@@ -37,6 +42,7 @@ class Readiness:
     database: bool
     schema: bool
     working: bool
+    writing: bool
     halted: bool
     why: str | None = None
 
@@ -49,22 +55,26 @@ def health(clock: Clock, pulse: Pulse | None = None) -> Health:
     return Health(True)
 
 
-def ready(engine: Engine, clock: Clock, pulse: Pulse | None = None) -> Readiness:
-    """Whether the database answers and has the newest schema, and the work went on within the last minute."""
+def ready(engine: Engine, clock: Clock, pulse: Pulse | None = None, metrics: Metrics | None = None) -> Readiness:
+    """Whether the database answers, has the newest schema and lets this process write, and the work went on within the
+    last minute. What was written is known from `metrics`."""
     from tactful.engine.store.migrations import is_newest
 
     working = pulse is None or (
         pulse.worked_at is not None and clock.monotonic() - pulse.worked_at <= READY_SECONDS
     )  # fmt: skip
+    trouble = None if metrics is None else metrics.cannot_write(READY_SECONDS)
     try:
         with engine.store.read() as tx:
             schema = engine.store.in_memory or is_newest(tx)
             halted = schema and halted_since(tx) is not None
     except StoreError as error:
-        return Readiness(False, False, False, working, False, str(error))
+        return Readiness(False, False, False, working, False, False, str(error))
     why = None
     if not schema:
         why = "the database has the schema of another version"
     elif not working:
         why = "the timers were not looked after for a minute"
-    return Readiness(why is None, True, schema, working, halted, why)
+    elif trouble is not None:
+        why = trouble
+    return Readiness(why is None, True, schema, working, trouble is None, halted, why)

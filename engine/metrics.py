@@ -35,6 +35,8 @@ class Metrics(Observer, Collector):
         self._lock = Lock()
         self._done = Tally()
         self._failures: Counter[tuple[str, str]] = Counter()
+        self._failed = 0
+        self._trouble: tuple[str, float] | None = None  # why the last write failed, if it did, and when
         self._waits = _seconds("transaction_wait_seconds", "How long write transactions waited for their turn.")
         self._lasted = _seconds("transaction_seconds", "How long write transactions took once it was their turn.")
         for each in (self, self._waits, self._lasted):
@@ -52,6 +54,19 @@ class Metrics(Observer, Collector):
         self._lasted.observe(self._clock.monotonic() - tally.began_at)
         with self._lock:
             self._done.add(tally)
+            self._trouble = None
+
+    def failed(self, why: str) -> None:
+        with self._lock:
+            self._failed += 1
+            self._trouble = why, self._clock.monotonic()
+
+    def cannot_write(self, seconds: float) -> str | None:
+        """Why the last write failed, where that was within the last so many seconds; None where it did not."""
+        with self._lock:
+            if self._trouble is None or self._clock.monotonic() - self._trouble[1] > seconds:
+                return None
+            return self._trouble[0]
 
     def provider_failed(self, sender: str, how: str) -> None:
         with self._lock:
@@ -62,9 +77,13 @@ class Metrics(Observer, Collector):
         with self._lock:
             done, messages, opt_outs = self._done, dict(self._done.messages), dict(self._done.opt_outs)
             turns, visits, events, failures = done.turns, done.visits, done.events, dict(self._failures)
+            failed = self._failed
         yield CounterMetricFamily("tactful_turns", "Contacts whose turn was taken.", turns)
         yield CounterMetricFamily("tactful_visits", "Elements that journeys left.", visits)
         yield CounterMetricFamily("tactful_events", "Events learnt.", events)
+        yield CounterMetricFamily(
+            "tactful_transactions_failed", "Writes that the database did not let through.", failed
+        )
         yield _counted("messages", "Messages that came to a state, by sender.", ("sender", "state"), messages.items())
         yield _counted(
             "opt_outs", "Entries put on the Do Not Contact list, by what put them there.", ("source",),

@@ -37,7 +37,7 @@ def health_routes(
         return _answer(health(clock, pulse))
 
     def readyz(_: Request) -> Response:
-        return _answer(ready(engine, clock, pulse))
+        return _answer(ready(engine, clock, pulse, metrics))
 
     def figures(_: Request) -> Response:
         from tactful.engine.metrics import CONTENT_TYPE, metrics_text

@@ -52,12 +52,15 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The message certainly did not go out. `final`: nor ever will; else try later, `retry_after_ms` from now
-    where the provider asked for that. `no_such_address`: because there is nobody at that address, nor will be."""
+    where the provider asked for that. `no_such_address`: because there is nobody at that address, nor will be.
+    `down`: because the provider takes nothing at the moment, whatever the message, so the rest of a batch need not be
+    tried."""
 
     why: str
     final: bool
     retry_after_ms: int | None = None
     no_such_address: bool = False
+    down: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class ConsoleConnector:
         try:
             _write(self._folder / f"{message.key}.{ending}", content)
         except OSError as error:
-            return Refused(f"cannot write to {self._folder}: {error.strerror}", final=False)
+            return Refused(f"cannot write to {self._folder}: {error.strerror}", final=False, down=True)
         return Accepted()
 
     def _print(self, text: str) -> None:

@@ -15,7 +15,6 @@ from tactful.engine.channels import Accepted, Blocked, Outcome, Outgoing, Refuse
 from tactful.engine.channels.over_http import (
     NOT_SENDABLE,
     Answer,
-    Down,
     Line,
     by_status,
     carry,
@@ -72,7 +71,7 @@ class InfobipConnector:
     def close(self) -> None:
         self._line.close()
 
-    def _post(self, message: Outgoing) -> Outcome | Down:
+    def _post(self, message: Outgoing) -> Outcome:
         text = message.parts["text"]
         if sendable(text) is None:
             return NOT_SENDABLE
@@ -88,7 +87,7 @@ class InfobipConnector:
         answer = self._line.post(PATH, json.dumps({"messages": [asked]}).encode(), message.at)
         return self._outcome(answer, message) if isinstance(answer, Answer) else answer
 
-    def _outcome(self, answer: Answer, message: Outgoing) -> Outcome | Down:
+    def _outcome(self, answer: Answer, message: Outgoing) -> Outcome:
         told = _told(answer.said) if 200 <= answer.status < 300 else None
         if told is None:
             return by_status(answer, self._why(answer, message), "`api_key`")

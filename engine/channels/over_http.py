@@ -45,13 +45,6 @@ class Answer:
     retry_after_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
-    """The provider takes nothing at the moment, whatever the message: the rest of a batch need not be tried."""
-
-    refused: Refused
-
-
 class Line:
     """A way to one provider. `headers` carry the login; `secrets` are what no text of ours may show."""
 
@@ -65,7 +58,7 @@ class Line:
         self._client: httpx.Client | None = None
         self._lock = Lock()
 
-    def post(self, path: str, content: bytes, now: Instant) -> Answer | Down | Unknown:
+    def post(self, path: str, content: bytes, now: Instant) -> Answer | Refused | Unknown:
         """Send one request, and wait for its answer."""
         import httpx
 
@@ -78,9 +71,11 @@ class Line:
                         return Unknown("the provider's answer is far too long")
             return Answer(response.status_code, _json(said), _retry_after(response.headers.get("Retry-After"), now))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            return Down(Refused(f"cannot connect to {self._host}: {self._reason(error)}", final=False))
+            return Refused(f"cannot connect to {self._host}: {self._reason(error)}", final=False, down=True)
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL):
-            return Down(Refused("the request could not be put together; are the sender's settings right?", final=False))
+            return Refused(
+                "the request could not be put together; are the sender's settings right?", final=False, down=True
+            )
         except httpx.TimeoutException:
             return Unknown(f"no answer from the provider within {self._timeout_seconds:g} seconds")
         except httpx.HTTPError:
@@ -133,22 +128,17 @@ class Line:
         return self.cleaned(str(error) or type(error).__name__, _NOBODY)
 
 
-def carry(
-    batch: Sequence[Outgoing], post: Callable[[Outgoing], Outcome | Down]
-) -> Iterator[tuple[MessageKey, Outcome]]:
+def carry(batch: Sequence[Outgoing], post: Callable[[Outgoing], Outcome]) -> Iterator[tuple[MessageKey, Outcome]]:
     """Post the messages of a batch in order, none before the outcome of the last was taken; none when it is down."""
-    down: Down | None = None
+    down: Refused | None = None
     for message in batch:
-        if down is None:
-            outcome = post(message)
-            if not isinstance(outcome, Down):
-                yield message.key, outcome
-                continue
+        outcome = post(message) if down is None else down
+        if isinstance(outcome, Refused) and outcome.down:
             down = outcome
-        yield message.key, down.refused
+        yield message.key, outcome
 
 
-def by_status(answer: Answer, why: str, login: str) -> Outcome | Down:
+def by_status(answer: Answer, why: str, login: str) -> Outcome:
     """The outcome of a message by the status alone, where the provider says nothing that tells more.
 
     `why` is what it said, cleaned; `login` names the settings that a login is made of. A status in the 200s that
@@ -158,13 +148,13 @@ def by_status(answer: Answer, why: str, login: str) -> Outcome | Down:
     if 200 <= status < 300:
         return Unknown("the provider's answer to the message made no sense")
     if 300 <= status < 400:
-        return Down(Refused(f"the provider answered {status}, a redirect; is `base_url` right?", final=False))
+        return Refused(f"the provider answered {status}, a redirect; is `base_url` right?", final=False, down=True)
     if status in (401, 403, 407):
-        return Down(Refused(f"the provider answered {status}; is {login} right?", final=False))
+        return Refused(f"the provider answered {status}; is {login} right?", final=False, down=True)
     if status in (404, 405, 410):
-        return Down(Refused(f"the provider answered {status}; is `base_url` right?", final=False))
+        return Refused(f"the provider answered {status}; is `base_url` right?", final=False, down=True)
     if status in (408, 425, 429, 503):
-        return Down(Refused(why, final=False, retry_after_ms=later))
+        return Refused(why, final=False, retry_after_ms=later, down=True)
     if status in _FAILED:
         return Refused(why, final=False, retry_after_ms=later)
     if 400 <= status < 500:

@@ -119,7 +119,7 @@ class SmtpConnector:
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             if line is not None:
                 line.close()
-            return Refused(f"cannot {doing}: {self._reason(error)}", final=False)
+            return Refused(f"cannot {doing}: {self._reason(error)}", final=False, down=True)
 
     def _dial(self) -> smtplib.SMTP:
         settings = self._settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from tactful.engine.channels import Accepted, Blocked, Outcome, Outgoing, Refused
-from tactful.engine.channels.over_http import NOT_SENDABLE, Answer, Down, Line, by_status, carry, sendable
+from tactful.engine.channels.over_http import NOT_SENDABLE, Answer, Line, by_status, carry, sendable
 from tactful.engine.senders import TwilioSender
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TwilioConnector:
     def close(self) -> None:
         self._line.close()
 
-    def _post(self, message: Outgoing) -> Outcome | Down:
+    def _post(self, message: Outgoing) -> Outcome:
         text = sendable(message.parts["text"])
         if text is None:
             return NOT_SENDABLE
@@ -57,7 +57,7 @@ class TwilioConnector:
         answer = self._line.post(self._path, urlencode(asked).encode(), message.at)
         return self._outcome(answer, message) if isinstance(answer, Answer) else answer
 
-    def _outcome(self, answer: Answer, message: Outgoing) -> Outcome | Down:
+    def _outcome(self, answer: Answer, message: Outgoing) -> Outcome:
         match answer:
             case Answer(status=200 | 201, said={"sid": str(sid), "status": str(status), **rest}):
                 if status in _TAKEN:

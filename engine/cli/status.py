@@ -10,7 +10,7 @@ from tactful.engine.cli.frame import Json, Project
 
 if TYPE_CHECKING:
     from tactful.elements.contract import Instant
-    from tactful.engine.backlog import Backlog
+    from tactful.engine.backlog import Backlog, Retry
     from tactful.engine.compose import Engine
     from tactful.engine.optout.webhooks import Lag
     from tactful.engine.project import Project as LoadedProject
@@ -39,6 +39,7 @@ class _Status:
     messages: Mapping[str, int] = field(default_factory=dict)
     backlog: Backlog | None = None
     stuck: dict[str, str] = field(default_factory=dict)
+    retries: list[Retry] = field(default_factory=list)
     files: list[tuple[str, str]] = field(default_factory=list)
     webhooks: list[Lag] = field(default_factory=list)
 
@@ -53,7 +54,8 @@ def status(project: Project = None, as_json: Json = False) -> None:
 
     With --json: {"database", "running", "halted": {"since", "why"} or null, "contacts", "do_not_contact", "flows":
     [{"flow", "state", "version", "waiting", "finished", "ended", "goals", "next_due"}], "messages": {state: number},
-    "stuck_senders": {sender: why}, "files": [{"flow", "state": "broken" | "not published" | "changed" | "gone"}],
+    "stuck_senders": {sender: why}, "retries": [{"sender", "messages": number, "why", "due_at"}],
+    "files": [{"flow", "state": "broken" | "not published" | "changed" | "gone"}],
     "webhooks": [{"receiver", "untold": number of changes, "why", "due_at"}], those that are not taken, "backlog":
     {"timers_late_ms", "messages_late_ms", "waiting": {sender: number}, "in_hand", "reviews"} or null}. A broken file
     stands there by its name.
@@ -85,7 +87,7 @@ def _status(project: LoadedProject) -> _Status:
 
 def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     from tactful.engine import reports
-    from tactful.engine.backlog import backlog
+    from tactful.engine.backlog import backlog, retries
     from tactful.engine.clock import SystemClock
     from tactful.engine.contacts import count_contacts
     from tactful.engine.switches import halted_since
@@ -96,6 +98,7 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
         found.blocked = reports.blocked(tx)
         found.flows = reports.flows(tx)
         found.messages = reports.message_counts(tx)
+        found.retries = retries(tx)
         if project.webhooks:
             from tactful.engine.optout.webhooks import lags
 
@@ -152,11 +155,15 @@ def _as_json(found: _Status) -> dict[str, Any]:
         for each in found.webhooks
     ]
 
+    again = [
+        {"sender": each.sender, "messages": each.messages, "why": each.why, "due_at": utc(each.due_at)}
+        for each in found.retries
+    ]
     halted = found.halted and {"since": utc(found.halted[0]), "why": found.halted[1]}
     return {
         "database": found.database, "running": found.running, "halted": halted, "contacts": found.contacts,
         "do_not_contact": found.blocked, "flows": [each.as_json() for each in found.flows],
-        "messages": dict(found.messages), "stuck_senders": found.stuck,
+        "messages": dict(found.messages), "stuck_senders": found.stuck, "retries": again,
         "files": [{"flow": flow, "state": state} for flow, state in found.files], "webhooks": webhooks,
         "backlog": found.backlog and found.backlog.as_json(),
     }  # fmt: skip
@@ -213,6 +220,14 @@ def _show_wants(found: _Status) -> None:
     for sender, why in found.stuck.items():
         said = f", and messages wait for it: {plain(why)}"
         wants.append(Text.assemble((f"{plain(sender)} cannot send", "bad"), said))
+    for retry in found.retries:
+        waits = count(retry.messages, "message is", "messages are")
+        because = f": {plain(retry.why)}" if retry.why else ""
+        wants.append(
+            Text.assemble(
+                (plain(retry.sender), "warn"), f", {waits} tried again from {local(retry.due_at)} UTC on{because}"
+            )
+        )
     for lag in found.webhooks:
         untold = count(lag.acts, "change of the list", "changes of the list")
         said = f" was not told of {untold}: {plain(lag.why or '')}; it is tried again {local(lag.due_at)} UTC"

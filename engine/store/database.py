@@ -111,7 +111,11 @@ class Store(ABC):
     @contextmanager
     def _observed(self) -> Iterator[Tally]:
         tally = self.observer.asked()
-        yield tally
+        try:
+            yield tally
+        except StoreError as error:
+            self.observer.failed(str(error))
+            raise
         self.observer.committed(tally)
 
     @contextmanager

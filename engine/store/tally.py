@@ -53,6 +53,9 @@ class Observer:
     def committed(self, tally: Tally) -> None:
         """All that it counted is true now."""
 
+    def failed(self, why: str) -> None:
+        """The database did not let it write: nothing of it is true. `why` is in words."""
+
     def provider_failed(self, sender: str, how: str) -> None:
         """A provider did not take a message: `refused`, `refused for now`, `blocked`, `unknown`, or its connector
         `raised`."""

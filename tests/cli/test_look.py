@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from tactful.engine.clock import SystemClock
+from tactful.engine.outbox import Settled
 from tactful.engine.store.statements import table
 from tactful.engine.store.tables import WebhookRow
 
@@ -34,8 +35,8 @@ def test_status(tactful, busy_shop):
     tactful("event", "purchased", "-c", "dai")
     found = tactful("status", "--json").json
     assert set(found) == {
-        "database", "running", "halted", "contacts", "do_not_contact", "flows", "messages", "stuck_senders", "files",
-        "webhooks", "backlog",
+        "database", "running", "halted", "contacts", "do_not_contact", "flows", "messages", "stuck_senders", "retries",
+        "files", "webhooks", "backlog",
     }  # fmt: skip
     assert (found["contacts"], found["do_not_contact"]) == (8, 1)
     assert found["messages"] == {"sent": 2, "suppressed": 1}
@@ -218,6 +219,25 @@ def test_settle_of_bad_names(tactful, open_shop):
     assert "is not a message" in tactful("settle", "x", "sent", code=2).err
     assert "did you mean `sent`?" in tactful("settle", "1.1", "snt", code=2).err
     assert "there is no message 1.1" in tactful("settle", "1.1", "sent", code=1).err
+
+
+def test_status_says_what_is_tried_again_and_why(tactful, engine, open_shop):
+    tactful("enter", "win-back", "-c", "ana", "-c", "ben")
+    now = SystemClock().now()
+    sender, later = "news@acme.example", 4_102_444_800_000
+    taken = engine.outbox.take(sender, now, 10).messages
+    assert len(taken) == 2
+    why = "cannot connect to mail.acme.example:587: Connection refused"
+    outcomes = [
+        Settled(taken[0].key, "queued", "busy", due_at=later + 60_000),
+        Settled(taken[1].key, "queued", why, due_at=later),
+    ]
+    engine.outbox.settle(outcomes, now)
+    (said,) = [line for line in tactful("status").out.splitlines() if sender in line]
+    assert said == f"• {sender}, 2 messages are tried again from Fri 1 Jan 2100 00:00 UTC on: {why}"
+    assert tactful("status", "--json").json["retries"] == [
+        {"sender": sender, "messages": 2, "why": why, "due_at": "2100-01-01T00:00:00Z"}
+    ]
 
 
 def test_status_names_a_webhook_that_is_not_taken(tactful, engine, open_shop):

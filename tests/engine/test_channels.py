@@ -522,7 +522,7 @@ def test_nobody_there_is_asked_once_a_batch():
         port = taken.getsockname()[1]
     connector = SmtpConnector(LOCAL.model_copy(update={"port": port}))
     first, second = outcomes(connector, outgoing(1), outgoing(2))
-    assert first == second == Refused(f"cannot connect to 127.0.0.1:{port}: Connection refused", final=False)
+    assert first == second == Refused(f"cannot connect to 127.0.0.1:{port}: Connection refused", final=False, down=True)
 
 
 class Script:
@@ -646,6 +646,7 @@ def test_a_login_that_fails_is_not_the_messages_fault(inbox, context, password):
         server.stop()
     assert isinstance(outcome, Refused)
     assert not outcome.final
+    assert outcome.down
     assert outcome.why.startswith(f"cannot log in at 127.0.0.1:{server.port}: ")
     assert password not in outcome.why
     assert "acme" not in outcome.why

@@ -91,6 +91,10 @@ def connector(settings: InfobipSender) -> Iterator[Connector]:
     connector.close()
 
 
+def down(why, retry_after_ms=None):
+    return Refused(why, final=False, retry_after_ms=retry_after_ms, down=True)
+
+
 def outcomes(connector: Connector, *messages: Outgoing) -> list[object]:
     found = list(connector.send(messages))
     assert [key for key, _ in found] == [each.key for each in messages], "every outcome is told exactly once, in order"
@@ -187,21 +191,21 @@ def test_the_name_of_an_attempt_is_the_same_only_where_its_outcome_is_unknown():
          Refused("400 Request cannot be processed.", True)),
         (says(400, {"requestError": {"serviceException": {"text": "Bad request"}}}), Refused("400 Bad request", True)),
         (says(400, "?"), Refused("the provider answered 400", True)),
-        (says(401, {"description": API_KEY}), Refused("the provider answered 401; is `api_key` right?", False)),
-        (says(403, {}), Refused("the provider answered 403; is `api_key` right?", False)),
-        (says(404, {}), Refused("the provider answered 404; is `base_url` right?", False)),
+        (says(401, {"description": API_KEY}), down("the provider answered 401; is `api_key` right?")),
+        (says(403, {}), down("the provider answered 403; is `api_key` right?")),
+        (says(404, {}), down("the provider answered 404; is `base_url` right?")),
         (says(302, {}, Location="/elsewhere"),
-         Refused("the provider answered 302, a redirect; is `base_url` right?", False)),
+         down("the provider answered 302, a redirect; is `base_url` right?")),
         (says(308, {}, Location="https://evil.example/"),
-         Refused("the provider answered 308, a redirect; is `base_url` right?", False)),
-        (says(429, {}, Retry_After="7"), Refused("the provider answered 429", False, 7_000)),
+         down("the provider answered 308, a redirect; is `base_url` right?")),
+        (says(429, {}, Retry_After="7"), down("the provider answered 429", 7_000)),
         (says(429, {}, Retry_After="Mon, 02 Mar 2026 09:05:00 GMT"),
-         Refused("the provider answered 429", False, 300_000)),
-        (says(429, {}, Retry_After="99999999999999999999"), Refused("the provider answered 429", False, 86_400_000)),
-        (says(429, {}, Retry_After="soon"), Refused("the provider answered 429", False)),
-        (says(429, {}, Retry_After="Mon, 02 Mar 2020 09:05:00 GMT"), Refused("the provider answered 429", False)),
+         down("the provider answered 429", 300_000)),
+        (says(429, {}, Retry_After="99999999999999999999"), down("the provider answered 429", 86_400_000)),
+        (says(429, {}, Retry_After="soon"), down("the provider answered 429")),
+        (says(429, {}, Retry_After="Mon, 02 Mar 2020 09:05:00 GMT"), down("the provider answered 429")),
         (says(500, {"description": "Something went wrong."}), Refused("500 Something went wrong.", False)),
-        (says(503, {}, Retry_After="60"), Refused("the provider answered 503", False, 60_000)),
+        (says(503, {}, Retry_After="60"), down("the provider answered 503", 60_000)),
     ],
 )  # fmt: skip
 def test_answers(provider, settings, connector, answer, outcome):

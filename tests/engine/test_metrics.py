@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from timeit import repeat
 from typing import Any
@@ -20,6 +21,8 @@ from tactful.engine.api.health_routes import health_routes
 from tactful.engine.backlog import backlog
 from tactful.engine.clock import SetClock
 from tactful.engine.compose import open_engine
+from tactful.engine.contacts import put_contacts
+from tactful.engine.contacts_file import ContactFields
 from tactful.engine.health import READY_SECONDS, STUCK_SECONDS, health, ready
 from tactful.engine.incoming import Incoming
 from tactful.engine.metrics import Metrics, metrics_text
@@ -28,7 +31,7 @@ from tactful.engine.optout.sources import BOUNCE, BY_HAND, kind_of
 from tactful.engine.outbox import Settled
 from tactful.engine.pulse import Pulse
 from tactful.engine.runner import Runner
-from tactful.engine.store.database import Store
+from tactful.engine.store.database import Store, StoreError
 from tactful.engine.store.statements import INBOUND, MESSAGE
 from tactful.engine.store.tally import Observer, Tally, tally_of
 from tactful.engine.testing import World
@@ -300,6 +303,29 @@ def test_ready_is_who_has_a_database_and_works(waiting: World) -> None:
     clock.advance(int(READY_SECONDS * 1_000) + 1)
     found = ready(waiting.engine, clock, runner.pulse)
     assert (found.ok, found.database, found.working) == (False, True, False)
+
+
+def test_who_cannot_write_is_not_ready_for_a_minute_or_until_it_can(tmp_path: Path) -> None:
+    clock = SetClock(MONDAY)
+    metrics = Metrics(clock)
+    with closing(open_engine(f"sqlite:///{tmp_path / 'tactful.db'}", observer=metrics)) as engine:
+        many = [ContactFields(f"c{n}", f"c{n}@example.com") for n in range(5_000)]
+        with engine.store.write() as tx:
+            tx.exec_driver_sql("PRAGMA max_page_count = 1")  # it may not grow any more, as on a disk that is full
+        with pytest.raises(StoreError, match="the disk is full"):
+            put_contacts(engine.host, many, MONDAY)
+        found = ready(engine, clock, metrics=metrics)
+        assert (found.ok, found.database, found.writing) == (False, True, False)
+        assert "the disk is full" in str(found.why)
+        assert figures(metrics_text(engine, clock, metrics))["tactful_transactions_failed_total", ""] == 1
+        clock.advance(int(READY_SECONDS * 1_000) + 1)
+        assert ready(engine, clock, metrics=metrics).ok, "or nobody would ever ask it to write again"
+        with pytest.raises(StoreError):
+            put_contacts(engine.host, many, MONDAY)
+        assert not ready(engine, clock, metrics=metrics).ok
+        with engine.store.write() as tx:
+            tx.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        assert ready(engine, clock, metrics=metrics).ok
 
 
 def test_sending_that_was_stopped_is_reported_and_no_fault(waiting: World) -> None:

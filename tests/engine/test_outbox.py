@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -582,6 +583,19 @@ def test_a_stop_in_the_middle_gives_back_what_was_not_tried(desk: Desk) -> None:
     lane_of(desk, provider).deliver(stopping=lambda: len(provider.got) >= 1)
     assert states(desk) == ["sent", "queued", "queued"]
     assert [desk.row(MessageKey(n, 1))["unknowns"] for n in (1, 2, 3)] == [0, 0, 0]
+
+
+def test_a_provider_that_is_down_is_said_once_and_so_is_its_return(desk: Desk) -> None:
+    for name in ("ana", "bo", "cy", "di"):
+        desk.queue(f"{name}@example.com")
+    down = Refused("cannot connect to mail.acme.example:587: Connection refused", final=False, down=True)
+    busy = Refused("mailbox busy", final=False)
+    lane = lane_of(desk, Provider(down, down, busy))
+    with structlog.testing.capture_logs() as logs:
+        lane.deliver()
+    assert [(each["log_level"], each["sender"], each.get("why")) for each in logs] == [
+        ("warning", SENDER, down.why), ("info", SENDER, None),
+    ]  # fmt: skip
 
 
 def test_refusals_that_may_pass_are_tried_again_later_and_later_and_then_fail(desk: Desk) -> None:

@@ -81,6 +81,10 @@ def connector(settings: TwilioSender) -> Iterator[Connector]:
     connector.close()
 
 
+def down(why, retry_after_ms=None):
+    return Refused(why, final=False, retry_after_ms=retry_after_ms, down=True)
+
+
 def outcomes(connector: Connector, *messages: Outgoing) -> list[object]:
     found = list(connector.send(messages))
     assert [key for key, _ in found] == [each.key for each in messages], "every outcome is told exactly once, in order"
@@ -133,14 +137,14 @@ def test_one_connection_for_all(provider, settings, connector):
         (wrong(400, 21408), Refused("21408 In words", True)),
         (wrong(403, 21608), Refused("21608 In words", True)),
         (wrong(400, 21611), Refused("21611 In words", False)),
-        (wrong(429, 20429, Retry_After="3"), Refused("429 In words", False, 3_000)),
-        (wrong(503, 20503), Refused("503 In words", False)),
+        (wrong(429, 20429, Retry_After="3"), down("429 In words", 3_000)),
+        (wrong(503, 20503), down("503 In words")),
         (wrong(500, 20500), Refused("500 In words", False)),
         (wrong(401, 20003, TOKEN),
-         Refused("the provider answered 401; is `account_sid` with `auth_token` right?", False)),
-        (wrong(404, 20404), Refused("the provider answered 404; is `base_url` right?", False)),
+         down("the provider answered 401; is `account_sid` with `auth_token` right?")),
+        (wrong(404, 20404), down("the provider answered 404; is `base_url` right?")),
         (says(307, {}, Location="/again"),
-         Refused("the provider answered 307, a redirect; is `base_url` right?", False)),
+         down("the provider answered 307, a redirect; is `base_url` right?")),
         (says_raw(400, b"<xml/>"), Refused("the provider answered 400", True)),
         (wrong(400, 21617, f"{TOKEN} {ANA}"), Refused("21617 (secret) (address)", True)),
     ],
