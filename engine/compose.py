@@ -14,7 +14,7 @@ from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.outbox import Outbox
 from tactful.engine.project import Project
 from tactful.engine.rules.permission import NO_POLICY, Policy
-from tactful.engine.store.database import Store, open_store
+from tactful.engine.store.database import Store, StoreError, open_store
 from tactful.engine.store.tally import Observer
 from tactful.engine.telling import Teller
 
@@ -46,16 +46,21 @@ def open_engine(
     image: bytes | None = None,
     observer: Observer | None = None,
 ) -> Engine:
-    """Open a database, laying it out or bringing it to the newest schema first.
+    """Open a database, laying it out first where it is new.
 
     `elements` is the catalogue, by default all that are installed; `policy` and `secret` (`keyring.py`) are the
     project's own; `image` is what a database in memory begins as (`Store.image`); `observer` is told of what is done.
-    Raises StoreError where the database cannot be used.
+    Raises WrongSchema where another version of tactful laid the database out (`upgrading.py`), and StoreError where it
+    cannot be used.
     """
     store = open_store(database, image)
     if observer is not None:
         store.observer = observer
-    store.upgrade()
+    try:
+        store.lay_out()
+    except StoreError:
+        store.close()
+        raise
     do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
     host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
     return Engine(store, host, Teller(host), Lifecycle(host), Outbox(host, policy), do_not_contact)

@@ -30,8 +30,9 @@ from tactful.engine.optout.webhooks import Webhooks
 from tactful.engine.project import Project
 from tactful.engine.runner import Runner
 from tactful.engine.running import AlreadyRunning, only_one
-from tactful.engine.store.database import ChangeWatch, StoreError
+from tactful.engine.store.database import ChangeWatch, StoreError, WrongSchema
 from tactful.engine.tracking.outgoing import tracking_of
+from tactful.engine.upgrading import SchemaWatch
 from tactful.engine.workers import BEAT_SECONDS, Worker
 
 LOOK_SECONDS = 0.2
@@ -64,6 +65,7 @@ class Daemon:
             engine.outbox, project.senders or {}, clock, told=self._told, worker=self._worker, links=links,
             tracking=tracking_of(engine, project),
         )  # fmt: skip
+        self._schema = SchemaWatch(engine.store, clock)
         self._webhooks = Webhooks(engine.store, project.webhooks, clock)
         runner = Runner(
             engine, clock, self._delivery.wake, inbox_of(engine, project), Retention(engine, project.keep_history),
@@ -83,7 +85,8 @@ class Daemon:
         self._webhooks.wake()
 
     def run(self, beside: AbstractContextManager[object] | None = None) -> None:
-        """Run until asked to stop. Raises AlreadyRunning.
+        """Run until asked to stop. Raises AlreadyRunning; and WrongSchema, when another version brought the database to
+        its own schema: then it has stopped.
 
         What runs `beside` it is entered once all else runs, and left before anything else is stopped.
         """
@@ -91,6 +94,11 @@ class Daemon:
         with only_one(self._engine.store.path), _collecting_seldom(), closing(self._engine.store.changes()) as changes:
             wall, steady = self._clock.now() / 1000, self._clock.monotonic()
             self._worker.join()
+            try:
+                self._schema.look(True)
+            except WrongSchema:
+                self._leave()
+                raise
             self._take_over()
             self._delivery.start()
             self._webhooks.start()
@@ -140,6 +148,7 @@ class Daemon:
             if jumped:
                 log.warning("the clock was set", to=now_wall)
             changed = changes.changed()
+            self._schema.look(changed)
             if jumped or changed:
                 self.wake()
             wait = LOOK_AGAIN_SECONDS if changed else LOOK_SECONDS

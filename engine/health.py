@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.pulse import Pulse
-from tactful.engine.store.database import StoreError
+from tactful.engine.store.database import StoreError, WrongSchema
 from tactful.engine.switches import halted_since
 
 if TYPE_CHECKING:
@@ -58,23 +58,17 @@ def health(clock: Clock, pulse: Pulse | None = None) -> Health:
 def ready(engine: Engine, clock: Clock, pulse: Pulse | None = None, metrics: Metrics | None = None) -> Readiness:
     """Whether the database answers, has the newest schema and lets this process write, and the work went on within the
     last minute. What was written is known from `metrics`."""
-    from tactful.engine.store.migrations import is_newest
-
     working = pulse is None or (
         pulse.worked_at is not None and clock.monotonic() - pulse.worked_at <= READY_SECONDS
     )  # fmt: skip
     trouble = None if metrics is None else metrics.cannot_write(READY_SECONDS)
     try:
+        engine.store.keep_to_schema()
         with engine.store.read() as tx:
-            schema = engine.store.in_memory or is_newest(tx)
-            halted = schema and halted_since(tx) is not None
+            halted = halted_since(tx) is not None
+    except WrongSchema as error:
+        return Readiness(False, True, False, working, False, False, str(error))
     except StoreError as error:
         return Readiness(False, False, False, working, False, False, str(error))
-    why = None
-    if not schema:
-        why = "the database has the schema of another version"
-    elif not working:
-        why = "the timers were not looked after for a minute"
-    elif trouble is not None:
-        why = trouble
-    return Readiness(why is None, True, schema, working, trouble is None, halted, why)
+    why = trouble if working else "the timers were not looked after for a minute"
+    return Readiness(why is None, True, True, working, trouble is None, halted, why)

@@ -16,9 +16,16 @@ from tactful.engine.store.tables import metadata
 
 ROWS = 1_000
 
+_LEFT_BEHIND = ("key", "lane", "worker")
+"""What may stand in a database to move to: it made a key for itself, and daemons that ended badly left the rest."""
+
 
 class NotEmpty(Exception):
     """The database to move to holds something already."""
+
+
+class NothingToMove(Exception):
+    """The database to move from holds nothing of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +48,18 @@ def count_rows(source: Store) -> int:
 
 def move(source: Store, target: Store, moved: Callable[[int], None] = lambda rows: None) -> Moved:
     """Copy everything, in one transaction of each: all of it, or nothing. Both have the newest schema, and nobody
-    works on either. `moved` is told how many rows have come so far. Raises NotEmpty."""
+    works on either. `moved` is told how many rows have come so far. Raises NotEmpty and NothingToMove."""
     with source.read() as here, target.write() as there:
         for table in metadata.sorted_tables:
-            if there.execute(select(table).limit(1)).first() is not None and table.name != "key":
+            if table.name in _LEFT_BEHIND:
+                there.execute(table.delete())  # of the keys, too: what was signed was signed by the source's
+            elif there.execute(select(table).limit(1)).first() is not None:
                 raise NotEmpty(f"the database {target.name} is not empty: it has rows in `{table.name}`")
-        there.execute(metadata.tables["key"].delete())  # the target's own; what was signed was signed by the source's
         rows: dict[str, int] = {}
         for table in metadata.sorted_tables:
             rows[table.name] = _copy(here, there, table, lambda done: moved(sum(rows.values()) + done))
+        if not any(number for name, number in rows.items() if name not in _LEFT_BEHIND):
+            raise NothingToMove(f"the database {source.name} holds no contacts, no flows and no Do Not Contact list")
         count_on(there)  # the rows brought their numbers with them
         if there.dialect.name == "postgresql":
             there.exec_driver_sql("ANALYZE")  # or it guesses at first, and reads whole tables for a few rows

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, inspect, select, update
 
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
@@ -103,6 +103,14 @@ def working(store: Store, now: Instant) -> int:
     instead of beating."""
     beating = int(store.look(_beating, now - LEASE_MS)[0][0])
     return beating if store.path is None else int(is_running(store.path))
+
+
+def at_work(store: Store, tx: Connection, now: Instant) -> list[str]:
+    """The names of the daemons that work on a server's database, whichever version laid it out: this table keeps its
+    shape. Nobody's on a file: there whoever works holds its lock."""
+    if store.path is not None or not inspect(tx).has_table(WORKER.name):
+        return []
+    return list(tx.scalars(select(WORKER.c.name).where(WORKER.c.beat_at >= now - LEASE_MS).order_by(WORKER.c.id)))
 
 
 def may_work(tx: Connection, sender: str, worker: int) -> bool:

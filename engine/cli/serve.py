@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import MutableMapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project as LoadedProject
     from tactful.engine.pulse import Pulse
+    from tactful.engine.store.database import Store
 
 
 def serve(
@@ -52,6 +54,7 @@ def serve(
     from tactful.engine.cli.opening import one_of, the_engine, the_project
     from tactful.engine.clock import SystemClock
     from tactful.engine.running import only_one
+    from tactful.engine.store.database import open_store
 
     if only is not None:
         one_of(only, ("runner", "api"), "--only")
@@ -59,6 +62,8 @@ def serve(
     sound = flows_to_publish(opened, None, project) if publish else []
     clock = SystemClock()
     _log_to_stderr(clock)
+    with closing(open_store(opened.database_url())) as store:
+        _bring_up_to_date(store, clock)
     with the_engine(opened, create=True) as engine:
         if only != "api":
             with only_one(engine.store.path):
@@ -76,6 +81,20 @@ def serve(
         else:
             listens = only is None and (opened.http is not None or host is not None or port is not None)
             _serve_runner(engine, opened, clock, listens, host, port)
+
+
+def _bring_up_to_date(store: Store, clock: Clock) -> None:
+    from tactful.engine.daemon import log
+    from tactful.engine.running import only_one
+    from tactful.engine.upgrading import bring_up_to_date, is_behind
+
+    def begins(has: str, newest: str) -> None:
+        log.info("bringing the database to the schema of this version", database=store.name, has=has, newest=newest)
+
+    if is_behind(store):
+        with only_one(store.path):
+            bring_up_to_date(store, clock, begins)
+        log.info("the database has the schema of this version", database=store.name)
 
 
 def _serve_runner(
@@ -100,13 +119,16 @@ def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str |
     import threading
 
     from tactful.engine.api.server import serving
-    from tactful.engine.daemon import log, stop_on_signals
+    from tactful.engine.daemon import LOOK_SECONDS, log, stop_on_signals
+    from tactful.engine.upgrading import SchemaWatch
 
     stop = threading.Event()
     beside = serving(engine, project, clock, died=stop.set, host=host, port=port, watched=_watched(engine, clock))
     stop_on_signals(stop.set)
-    with beside:
-        stop.wait()
+    with beside, closing(engine.store.changes()) as changes:
+        schema = SchemaWatch(engine.store, clock)
+        while not stop.wait(LOOK_SECONDS):
+            schema.look(changes.changed())
         log.info("stopping")
     log.info("stopped")
 
@@ -136,15 +158,21 @@ def halt(
     With --json: {"halted": true, "since", "why", "already": whether it was stopped before}.
     """
     from tactful.engine import switches
-    from tactful.engine.cli.opening import the_engine, the_project
+    from tactful.engine.cli.opening import the_project
     from tactful.engine.cli.screen import local, out, print_json, utc
     from tactful.engine.clock import SystemClock
+    from tactful.engine.store.database import open_store
+    from tactful.engine.upgrading import is_behind
 
-    with the_engine(the_project(project), create=True, flows=False) as engine, engine.store.write() as tx:
-        before = switches.halted_since(tx)
-        if before is None:
-            switches.halt(tx, SystemClock().now(), why)
-        since, because = switches.halted_since(tx) or (0, None)
+    opened = the_project(project)
+    with closing(open_store(opened.database_url())) as store:
+        if not is_behind(store):  # the brake works on an older schema, too
+            store.lay_out()
+        with store.write() as tx:
+            before = switches.halted_since(tx)
+            if before is None:
+                switches.halt(tx, SystemClock().now(), why)
+            since, because = switches.halted_since(tx) or (0, None)
     if as_json:
         print_json({"halted": True, "since": utc(since), "why": because, "already": before is not None})
     elif before is None:

@@ -27,6 +27,10 @@ class StoreError(Exception):
     """The database cannot be used; the message says why and what to do."""
 
 
+class WrongSchema(StoreError):
+    """The database is laid out as another version of tactful knows it, and not as this one does."""
+
+
 class ChangeWatch(Protocol):
     """Notices what other processes commit."""
 
@@ -73,9 +77,21 @@ class Store(ABC):
         with self._connected() as connection:
             return query.rows(connection, *values)
 
-    @abstractmethod
-    def upgrade(self) -> None:
-        """Bring the database to the newest schema, from whichever it has (or none). Raises StoreError."""
+    def lay_out(self) -> None:
+        """Lay the database out where it is new. Raises WrongSchema where another version did, and StoreError."""
+        from tactful.engine.store.migrations import lay_out
+
+        lay_out(self)
+
+    def keep_to_schema(self) -> None:
+        """Raises WrongSchema where the database, laid out before, has no longer the schema of this version."""
+        from tactful.engine.store.migrations import is_newest
+
+        if self.in_memory:
+            return
+        with self.read() as tx:
+            if not is_newest(tx):
+                raise WrongSchema(f"the database {self.name} has the schema of another version of tactful now")
 
     @abstractmethod
     def changes(self) -> ChangeWatch:

@@ -94,11 +94,6 @@ class PostgresStore(Store):
         if others_too:  # the server was restarted, most likely
             self.engine.dispose()
 
-    def upgrade(self) -> None:
-        from tactful.engine.store.migrations import upgrade
-
-        upgrade(self)
-
     def changes(self) -> Listener:
         return Listener(self.engine, self._me)
 

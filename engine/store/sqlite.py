@@ -94,16 +94,13 @@ class SqliteStore(Store):
     def _trouble(self, error: Exception) -> str | None:
         return trouble_with_sqlite(error)
 
-    def upgrade(self) -> None:
-        if self.in_memory:
+    def lay_out(self) -> None:
+        if self.path is None:
             self._fill(self._image or _laid_out())
             return
-        from tactful.engine.store.migrations import upgrade
-
-        assert self.path is not None
         if not self.path.parent.is_dir():
             raise StoreError(f"there is no folder {self.path.parent} to keep the database in; create it first")
-        upgrade(self)
+        super().lay_out()
 
     def _fill(self, image: bytes) -> None:
         # By way of another connection: one that was opened on an image cannot grow past a gigabyte.

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,50 @@ def test_halt_and_go_on(tactful, open_shop):
     assert tactful("status", "--json").json["halted"]["why"] == "wrong price"
     assert tactful("resume-sending").out == "Sending goes on.\n"
     assert tactful("resume-sending", "--json").json == {"halted": False, "was_halted": False}
+
+
+# --- a database of an older version --------------------------------------------------------------
+
+
+@pytest.fixture
+def older(open_shop):
+    """The open shop as an older version left it: the schema in its database."""
+
+    def schema():
+        with closing(sqlite3.connect(open_shop / "tactful.db")) as connection:
+            return connection.execute("select version_num from alembic_version").fetchone()[0]
+
+    with closing(sqlite3.connect(open_shop / "tactful.db")) as connection, connection:
+        connection.execute("update alembic_version set version_num = '0005'")
+    return schema
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "journeys", "messages", "dnc verify", "dnc explain a@b.example", "publish --all",
+     "event x --contact ana", "import contacts contacts.csv"],
+)  # fmt: skip
+def test_no_command_changes_the_schema_in_passing(tactful, older, command):
+    said = tactful(*command.split(), code=1).err
+    assert "has the schema of an older tactful (0005; this one knows" in said
+    assert "`tactful serve` brings it up to date when it starts" in said
+    assert older() == "0005"
+
+
+def test_the_brake_works_on_an_older_schema_too(tactful, older):
+    assert tactful("halt", "--json").json["halted"] is True
+    assert older() == "0005"
+    tactful("migrate")
+    assert tactful("status", "--json").json["halted"] is not None
+
+
+def test_migrate_brings_the_database_up_to_date(tactful, older):
+    ran = tactful("migrate")
+    assert "from schema 0005 to" in ran.err
+    assert ran.out == "The database has the schema of this version.\n"
+    assert older() != "0005"
+    assert tactful("migrate", "--json").json == {"changed": False}
+    assert tactful("status", "--json").json["contacts"] == 8
 
 
 # --- serve ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Server:
         self._admin.execute("SELECT pg_reload_conf()")
         self._admin.execute("CREATE DATABASE laid_out")
         store = open_store(self._url("laid_out"))
-        store.upgrade()
+        store.lay_out()
         store.close()
 
     def new_database(self) -> str:

@@ -267,7 +267,7 @@ print("there", flush=True)
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):
     store = SqliteStore(f"sqlite:///{sys.argv[1]}/{number}.db")
-    store.upgrade()
+    store.lay_out()
     with store.write() as tx:
         tx.exec_driver_sql("insert into contact (key, attributes, tags, created_at, changed_at) "
                            "values (?, '{}', '[]', 0, 0)", (sys.argv[3],))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,17 @@ import pytest
 
 from tactful.engine.cli.migrate import migrate
 from tactful.engine.cli.trouble import Trouble
-from tactful.engine.clock import SystemClock
+from tactful.engine.clock import SetClock, SystemClock
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.moving import NotEmpty, count_rows, move
 from tactful.engine.optout import by_hand
+from tactful.engine.running import AlreadyRunning, only_one
 from tactful.engine.store.database import open_store
+from tactful.engine.store.migrations import schema_of
 from tactful.engine.testing import World
-from tactful.engine.workers import Worker
+from tactful.engine.upgrading import is_behind
+from tactful.engine.workers import Worker, may_work
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Server
@@ -95,7 +99,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
 def test_an_interrupted_move_leaves_nothing_behind(tmp_path: Path) -> None:
     lived(f"sqlite:///{tmp_path / 'one.db'}").close()
     source, target = (open_store(f"sqlite:///{tmp_path / name}.db") for name in ("one", "two"))
-    target.upgrade()
+    target.lay_out()
 
     def fails(rows: int) -> None:
         if rows > 30:
@@ -115,8 +119,8 @@ def test_nothing_is_moved_while_a_daemon_works_on_the_server(
 ) -> None:
     file, server = f"sqlite:///{tmp_path / 'shop.db'}", postgresql.new_database()
     store, clock = open_store(server), SystemClock()
-    store.upgrade()
-    open_store(file).upgrade()
+    store.lay_out()
+    lived(file if not back else server).close()
     monkeypatch.setenv("SHOP_DB", file if back else server)
     (tmp_path / "tactful.yaml").write_text("database: {env: SHOP_DB}\n", encoding="utf-8")
     worker = Worker(store, clock, "w")
@@ -126,3 +130,51 @@ def test_nothing_is_moved_while_a_daemon_works_on_the_server(
     worker.leave()
     migrate(source=server if back else file, project=tmp_path / "tactful.yaml")
     store.close()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> str:
+    """A project whose database is new; where one may be moved from."""
+    (tmp_path / "tactful.yaml").write_text("database: sqlite:///new.db\n", encoding="utf-8")
+    return f"sqlite:///{tmp_path / 'old.db'}"
+
+
+def test_nothing_is_not_moved(tmp_path: Path, target: str) -> None:
+    with pytest.raises(Trouble, match="there is no database"):
+        migrate(source=target, project=tmp_path)
+    (tmp_path / "old.db").touch()
+    with pytest.raises(Trouble, match="is empty"):
+        migrate(source=target, project=tmp_path)
+    laid_out(target)
+    with pytest.raises(Trouble, match="holds no contacts, no flows"):
+        migrate(source=target, project=tmp_path)
+
+
+def laid_out(url: str) -> None:
+    with closing(open_store(url)) as store:
+        store.lay_out()
+
+
+def test_an_old_database_is_left_as_it_is_while_a_daemon_works_on_it(tmp_path: Path, target: str) -> None:
+    lived(target).close()
+    with closing(open_store(target)) as store:
+        with store.write() as tx:
+            tx.exec_driver_sql("update alembic_version set version_num = '0005'")
+        with only_one(tmp_path / "old.db"), pytest.raises(AlreadyRunning):
+            migrate(source=target, project=tmp_path)
+        assert schema_of(store) == "0005"
+        assert not (tmp_path / "new.db").exists()
+        migrate(source=target, project=tmp_path)
+        assert not is_behind(store)
+
+
+def test_what_dead_daemons_left_is_not_in_the_way(tmp_path: Path, postgresql: Server) -> None:
+    here = f"sqlite:///{tmp_path / 'one.db'}"
+    lived(here).close()
+    with closing(open_store(here)) as source, closing(open_store(postgresql.new_database())) as there:
+        Worker(there, SetClock(0), "long gone").join()
+        with there.write() as tx:
+            assert may_work(tx, "a@acme.example", 1)
+        move(source, there)
+        with there.read() as tx:
+            assert tx.exec_driver_sql("select count(*) from worker").scalar() == 0

@@ -37,7 +37,7 @@ def store_on(path: Path, busy_ms: int = 60_000) -> Store:
 @contextmanager
 def upgraded(path: Path) -> Iterator[Store]:
     store = store_on(path)
-    store.upgrade()
+    store.lay_out()
     try:
         yield store
     finally:
@@ -82,7 +82,7 @@ def test_upgraded_twice_is_upgraded_once(tmp_path: Path) -> None:
         with store.write() as tx:
             tx.execute(insert(CONTACT).values(key="ana", attributes="{}", tags="[]", created_at=0, changed_at=0))
         before = (tmp_path / "one.db").read_bytes()
-        store.upgrade()
+        store.lay_out()
     with upgraded(tmp_path / "one.db") as store, store.read() as tx:
         assert list(reading.contacts_by_key(tx, ["ana"])) == ["ana"]
     assert before[:16] == b"SQLite format 3\0"
@@ -118,7 +118,7 @@ def refused(path: Path, busy_ms: int = 60_000) -> str:
     store = store_on(path, busy_ms)
     try:
         with pytest.raises(StoreError) as said:
-            store.upgrade()
+            store.lay_out()
     finally:
         store.close()
     text = str(said.value)

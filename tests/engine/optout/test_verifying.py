@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tactful.engine.store.migrations
+from tactful.engine.clock import SystemClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.optout import by_hand
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.verifying import Seal, Verified, verify_list
 from tactful.engine.store.database import open_store
 from tactful.engine.testing import World
+from tactful.engine.upgrading import bring_up_to_date
 
 ANA, BEN, CLEO = "ana@example.com", "ben@example.com", "+385911234567"
 MONDAY = 1_772_442_000_000
@@ -259,6 +261,8 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_a_history_from_before_is_chained_and_verifies(old: Path) -> None:
+    with closing(open_store(f"sqlite:///{old}")) as store:
+        bring_up_to_date(store, SystemClock(), lambda has, newest: None)
     engine = open_engine(f"sqlite:///{old}")
     now = verified(engine)
     assert (now.acts, now.destinations, now.entries, now.wrong) == (2_500, 700, 700, 0)

@@ -19,7 +19,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """A database with all tables and nothing in them, of each kind."""
     url = request.getfixturevalue("postgresql").new_database() if request.param == "postgresql" else IN_MEMORY
     opened = open_store(url)
-    opened.upgrade()
+    opened.lay_out()
     yield opened
     opened.close()
 

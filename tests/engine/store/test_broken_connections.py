@@ -21,7 +21,7 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.store = open_store(url)
-        self.store.upgrade()
+        self.store.lay_out()
         _, self._arguments = self.store.engine.dialect.create_connect_args(make_url(url))
 
     def cut(self, connections: int = 1) -> None:
