@@ -11,18 +11,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tactful.engine.store.beside import name_beside, open_beside
+
+LOCK = ".lock"
+
 
 class AlreadyRunning(Exception):
     """Another daemon runs on this database."""
 
 
+class CannotLock(Exception):
+    """This user may not take the lock of this database; the message says why and what to do."""
+
+
 @contextmanager
 def only_one(database: Path | None) -> Iterator[None]:
-    """Hold the lock. Raises AlreadyRunning. A database in memory (None) needs none."""
+    """Hold the lock. Raises AlreadyRunning and CannotLock. What is no file (None) needs none."""
     if database is None:
         yield
         return
-    lock = os.open(_lock_file(database), os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        lock = open_beside(database, LOCK)
+    except PermissionError:
+        raise _cannot_lock(name_beside(database, LOCK)) from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,10 +46,10 @@ def only_one(database: Path | None) -> Iterator[None]:
 
 def is_running(database: Path | None) -> bool:
     """Whether a daemon runs on a database now. Leaves nothing behind."""
-    if database is None or not _lock_file(database).exists():
+    if database is None or not name_beside(database, LOCK).exists():
         return False
     try:
-        lock = os.open(_lock_file(database), os.O_RDONLY)
+        lock = os.open(name_beside(database, LOCK), os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -50,5 +61,10 @@ def is_running(database: Path | None) -> bool:
     return False
 
 
-def _lock_file(database: Path) -> Path:
-    return database.with_name(database.name + ".lock")
+def _cannot_lock(file: Path) -> CannotLock:
+    if not file.exists():
+        return CannotLock(f"{file} cannot be made: this user may not write to its folder")
+    return CannotLock(
+        f"this user may not open {file}, which another one made; delete it while no daemon runs, and run all commands "
+        "as the user whom the database belongs to"
+    )

@@ -112,6 +112,7 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("tactful.engine.host", "UnknownFlow"): _unknown_flow,
     ("tactful.engine.lifecycle", "WrongState"): _as_said,
     ("tactful.engine.running", "AlreadyRunning"): _as_said,
+    ("tactful.engine.running", "CannotLock"): _as_said,
     ("tactful.engine.api.keys", "BadKey"): _as_said,
     ("tactful.engine.api.server", "CannotListen"): _as_said,
     ("tactful.engine.optout.webhooks", "BadSecret"): _as_said,

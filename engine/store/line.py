@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tactful.engine.clock import SystemClock
+from tactful.engine.store.beside import name_beside, open_beside
 
 if sys.platform != "win32":
     import fcntl
@@ -81,7 +82,7 @@ class Line:
     """The line of those who want to write to a database, one of each process. Used by one thread at a time."""
 
     def __init__(self, database: Path, busy_ms: int) -> None:
-        self.path = database.with_name(database.name + "-line")
+        self.path = name_beside(database, "-line")
         self._database = database
         self._busy_ms = busy_ms
         self._file: int | None = None
@@ -121,7 +122,7 @@ class Line:
             return False
         try:
             if self._file is None:
-                self._file = self._open()
+                self._file = open_beside(self._database, "-line")
             while True:
                 try:
                     fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,16 +135,6 @@ class Line:
             self._is_there = False
             self.close()
             return False
-
-    def _open(self) -> int:
-        """The file, for those who may write to the database and nobody else."""
-        database = self._database.stat()
-        may_write = database.st_mode & 0o222
-        file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, may_write * 3)
-        with suppress(OSError):  # whoever did not make it
-            os.fchmod(file, may_write * 3)  # past the umask: another user may follow
-            os.fchown(file, database.st_uid, database.st_gid)
-        return file
 
 
 def patiently(attempt: Callable[[], object], until: float) -> None:

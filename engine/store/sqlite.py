@@ -7,8 +7,9 @@ line (`line.py`), which is fair where SQLite's own lock is not.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_u
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
 from tactful.engine.clock import SystemClock
+from tactful.engine.store.beside import PRIVATE
 from tactful.engine.store.database import IN_MEMORY, Store, StoreError
 from tactful.engine.store.line import FairLock, Line, patiently
 from tactful.engine.store.tables import metadata
@@ -24,6 +26,9 @@ from tactful.engine.store.trouble import trouble_with_sqlite
 
 BUSY_MS = 60_000
 """How long a writer waits for another process's transaction before it gives up with an error."""
+
+_making = threading.Lock()
+"""To close a file lets go of all locks that this process has on it; so one is made before any other thread opens it."""
 
 
 class SqliteStore(Store):
@@ -47,6 +52,11 @@ class SqliteStore(Store):
             engine = create_engine(
                 url, poolclass=QueuePool, pool_size=8, max_overflow=8, connect_args=connect_args, hide_parameters=True
             )
+
+        @event.listens_for(engine, "do_connect")
+        def _first(*_: object) -> None:
+            if self.path is not None:
+                _make(self.path)
 
         @event.listens_for(engine, "connect")
         def _settings(connection: Any, _record: object) -> None:
@@ -127,6 +137,12 @@ class SqliteStore(Store):
 
     def changes(self) -> DataVersion:
         return DataVersion(self)
+
+
+def _make(file: Path) -> None:
+    """Make the file of a database that is not there yet, for this user alone. Where that cannot be, SQLite says why."""
+    with _making, suppress(OSError):
+        file.touch(PRIVATE, exist_ok=False)
 
 
 def _of_sqlite(connection: PoolProxiedConnection) -> sqlite3.Connection:
