@@ -46,7 +46,8 @@ class PostgresStore(Store):
     def __init__(self, url: str) -> None:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         self._me = uuid4().hex  # to tell our own commits from others'
-        super().__init__(parsed.render_as_string(hide_password=True), self._engine(parsed))
+        known_by = parsed.set(query={key: parsed.query[key] for key in ("host", "port") if key in parsed.query})
+        super().__init__(known_by.render_as_string(hide_password=True), self._engine(parsed))
 
     def _engine(self, url: Any) -> Engine:
         # BEGIN and COMMIT are said here, each in one message with what belongs to it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from sqlalchemy.exc import DBAPIError
@@ -28,7 +29,7 @@ def trouble_with_sqlite(error: BaseException) -> str | None:
 
 
 _SAYS_BY_STATE = {
-    "28": "does not let us in; are the user and the password right?",
+    "28": "does not let this user in; see the password, and what `pg_hba.conf` allows",
     "3D": "does not exist on its server; create it first (`createdb`)",
     "42501": "lets this user not do what is needed; grant it the rights to create and change tables",
     "53100": "cannot grow: the server's disk is full; nothing was changed",
@@ -37,6 +38,35 @@ _SAYS_BY_STATE = {
     "25006": "can only be read from: is this a standby?",
     "25P03": "ended a transaction that stood still for too long, since others waited; nothing was changed",
     "40": "ended a transaction that got into another's way; nothing was changed, and it can be tried again",
+}
+
+
+_CANNOT_BE_REACHED = "cannot be reached, or the connection broke; see whether its server runs and its address is right"
+_SAYS_BY_WORDS = {
+    "closed the connection": _CANNOT_BE_REACHED,
+    "no password supplied": "wants a password, and its address has none",
+    "password authentication failed": "refuses the password of its user, or knows no such user",
+    "is not permitted to log in": "lets its user not log in; `ALTER ROLE … LOGIN` allows it",
+    "no pg_hba.conf entry": "lets nobody in from here as this user, or only with TLS; see `pg_hba.conf`",
+    "too many|remaining connection slots": _SAYS_BY_STATE["53300"],
+    "starting up|shutting down|in recovery mode": _SAYS_BY_STATE["57P"],
+    "resolve host|translate host name": "cannot be reached: nobody knows the host that its address names",
+    "connection refused": "cannot be reached: nothing listens at its host and port; does the server run there?",
+    "no such file or directory": "cannot be reached: no server has its socket there; does it run?",
+    "timeout expired|timed out": "cannot be reached: no answer came in time; see host, port, and firewalls between",
+    "no route to host|network is unreachable": "cannot be reached: no way leads to its host; see the network",
+    "does not support ssl": "cannot be reached: its address asks for TLS, and the server offers none",
+    "certificate": "cannot be reached: its certificate is not one that `sslmode` and `sslrootcert` let pass",
+    "ssl": "cannot be reached: TLS with it failed; see `sslmode` and the server's settings",
+}
+"""Whom a server does not let in gets no SQLSTATE, only words, in English where the server speaks it. They are not
+quoted, since they hold the address."""
+
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")  # names, which may be any words
+_NO_SUCH = re.compile(r'(role|database) "[^"]*" does not exist')
+_SAYS_OF_NO_SUCH = {
+    "role": "has no such user as its address names; create it first (`createuser`)",
+    "database": "does not exist on its server; create it first (`createdb`)",
 }
 
 
@@ -52,5 +82,15 @@ def trouble_with_postgresql(error: BaseException) -> str | None:
         if state.startswith(begins):
             return said
     if isinstance(cause, psycopg.OperationalError) and not state:
-        return "cannot be reached, or the connection broke; see whether its server runs and its address is right"
+        return _of_words(str(cause))
     return None
+
+
+def _of_words(words: str) -> str:
+    if missing := _NO_SUCH.search(words):
+        return _SAYS_OF_NO_SUCH[missing[1]]
+    lower = _QUOTED.sub("", words).lower()
+    for part, said in _SAYS_BY_WORDS.items():
+        if re.search(part, lower):
+            return said
+    return _CANNOT_BE_REACHED
