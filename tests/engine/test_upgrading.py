@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from tactful.engine.clock import SetClock, SystemClock
 from tactful.engine.compose import open_engine
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 CLOCK = SystemClock()
 TACTFUL = Path(sys.executable).with_name("tactful")
 OLDER = "0005"  # the step from it lays an index anew, whatever it finds
+BACK = "the database answers again, and the work goes on"
 NO_FLOWS = "senders: {}\n"
 
 
@@ -232,3 +235,26 @@ def test_a_newer_daemon_does_not_begin_while_an_older_one_works_on_the_file(tmp_
         assert "a daemon runs on" in err
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("select version_num from alembic_version").fetchall() == [(OLDER,)]
+
+
+# --- a database that was away
+
+
+def test_that_the_database_is_back_is_said_once(postgresql: Server, tmp_path: Path, start: Start) -> None:
+    url = postgresql.new_database()
+    name = make_url(url).database
+    project_on(url, tmp_path, NO_FLOWS)
+    daemon = start()
+    until(daemon, "running")
+    elsewhere = postgresql.new_database().replace("+psycopg", "")
+    with psycopg.connect(elsewhere, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        admin.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        until(daemon, "this daemon cannot say that it is alive")
+        until(daemon, "this daemon cannot say that it is alive")
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    until(daemon, BACK)
+    daemon.send_signal(signal.SIGTERM)
+    _, err = daemon.communicate(timeout=60)
+    assert daemon.returncode == 0
+    assert BACK not in err
