@@ -64,6 +64,19 @@ def test_it_writes_nowhere_but_where_it_must_and_may_take_its_time(name):
     assert writes == ({"tmp", "data"} if "sqlite" in name else {"tmp"})
 
 
+def test_a_job_publishes_the_flows_as_the_daemons_would():
+    job = manifests("kubernetes.yaml")["Job"]["spec"]["template"]["spec"]
+    daemons = workload("kubernetes.yaml")["spec"]["template"]["spec"]
+    (publishes,), (serves,) = job["containers"], daemons["containers"]
+    assert (publishes["args"][:2], serves["args"][:1]) == (["publish", "--all"], ["serve"])
+    assert publishes["args"][2:] == serves["args"][1:]
+    for part in ("image", "envFrom", "securityContext", "volumeMounts"):
+        assert publishes[part] == serves[part], part
+    for part in ("securityContext", "volumes", "automountServiceAccountToken"):
+        assert job[part] == daemons[part], part
+    assert job["restartPolicy"] == "Never"
+
+
 def test_on_sqlite_there_is_one():
     found = workload("kubernetes-sqlite.yaml")
     assert (found["kind"], found["spec"]["replicas"]) == ("StatefulSet", 1)
