@@ -21,7 +21,7 @@ from tactful.engine.compose import open_engine
 from tactful.engine.daemon import Daemon
 from tactful.engine.project import Project, load_project
 from tactful.engine.running import AlreadyRunning, only_one
-from tactful.engine.store.database import IN_MEMORY, Store, WrongSchema, open_store
+from tactful.engine.store.database import IN_MEMORY, Store, StoreError, WrongSchema, open_store
 from tactful.engine.store.migrations import newest, schema_of
 from tactful.engine.upgrading import SchemaWatch, bring_up_to_date, is_behind
 from tactful.engine.workers import LEASE_MS, Worker, at_work
@@ -115,6 +115,16 @@ def test_nobody_brings_a_database_up_to_date_that_a_daemon_works_on(postgresql: 
         clock.set(clock.now() + LEASE_MS + 1)
         bring_up_to_date(store, clock, lambda *_: None)
         assert schema_of(store) == newest()
+
+
+def test_another_programs_database_on_a_server(postgresql: Server) -> None:
+    with closing(open_store(postgresql.new_database())) as store:
+        with store.write() as tx:
+            tx.execute(text("DROP SCHEMA public CASCADE"))
+            tx.execute(text("CREATE SCHEMA public"))
+            tx.execute(text("CREATE TABLE invoice (id integer)"))
+        with pytest.raises(StoreError, match=r"\(it holds invoice\); name a database of its own"):
+            store.lay_out()
 
 
 def test_there_was_a_time_before_daemons_said_that_they_work(postgresql: Server) -> None:
