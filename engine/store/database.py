@@ -16,11 +16,13 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from tactful.engine.store.statements import Query, Statements
 from tactful.engine.store.tally import Observer, Tally
 
 IN_MEMORY = "sqlite://"
+_TOO_MANY = "is asked for more at once than this process can ask of it; try again soon"
 
 
 class StoreError(Exception):
@@ -140,7 +142,7 @@ class Store(ABC):
         try:
             yield
         except Exception as error:
-            said = self._trouble(error)
+            said = _TOO_MANY if isinstance(error, NoneFree) else self._trouble(error)
             if said is None:
                 raise
             raise StoreError(f"the database {self.name} {said}") from error

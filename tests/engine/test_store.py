@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -321,3 +321,12 @@ def test_an_address_that_cannot_be_read_is_not_quoted(address: str) -> None:
         open_store(address)
     assert "w0rd" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_more_at_once_than_there_are_connections_is_said_in_words(tmp_path: Path) -> None:
+    with upgraded(tmp_path / "one.db") as store, ExitStack() as held:
+        store.engine.pool._timeout = 0  # type: ignore[attr-defined]  # seconds it waits for one to come back
+        for _ in range(16):
+            held.enter_context(store.engine.connect())
+        with pytest.raises(StoreError, match="more at once"), store.read():
+            pass
