@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, func, literal, literal_column, select, tuple_
@@ -49,15 +49,14 @@ class Entry(NamedTuple):
     covers: Covers
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """An entry to be put on the list, or taken off it. `source` says by whom or what, `evidence` what proves it."""
 
     adds: bool
     entry: Entry
     source: str
     reason: str | None = None
-    evidence: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    evidence: Mapping[str, Any] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
