@@ -31,13 +31,14 @@ from tactful.engine.cli.frame import (
     group,
 )
 from tactful.engine.cli.inbound import inbound
-from tactful.engine.cli.look import journey, journeys, messages, settle
+from tactful.engine.cli.look import journey, journeys, messages
 from tactful.engine.cli.migrate import migrate
 from tactful.engine.cli.people import enter, event, leave
 from tactful.engine.cli.picture import draw
 from tactful.engine.cli.preview import preview, send_test
 from tactful.engine.cli.scenarios import test
 from tactful.engine.cli.serve import halt, resume_sending, serve
+from tactful.engine.cli.settle import settle
 from tactful.engine.cli.simulate import simulate
 from tactful.engine.cli.start import init
 from tactful.engine.cli.status import status

@@ -1,4 +1,4 @@
-"""`journeys`, `journey`, `messages`, `settle`: who is where, and what became of what was sent."""
+"""`journeys`, `journey`, `messages`: who is where, and what became of what was sent."""
 
 from __future__ import annotations
 
@@ -323,61 +323,3 @@ def _messages_table(found: list[MessageReport], now: Instant) -> Any:
             plain(each.why or ""),
         )
     return rows
-
-
-def settle(
-    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Such as 1204.3.")],
-    outcome: Annotated[str, typer.Argument(metavar="sent|failed|repeat", help="What became of it.")],
-    project: Project = None,
-    as_json: Json = False,
-) -> None:
-    """Settle a message whose outcome nobody knows.
-
-    Say of an `unknown` message that it was sent, or that it failed, or have it sent again.
-
-    Look it up at the provider first. `sent` and `failed` let the journey go on by that exit; `repeat` puts the message
-    back into the outbox, and the person may get it twice.
-
-    Example:
-      tactful settle 1204.3 sent
-
-    With --json: {"message", "state"}: the state it has now.
-    """
-    from tactful.elements.contract import MessageKey
-    from tactful.engine import reports
-    from tactful.engine.cli.opening import needs_daemon, one_of, the_engine, the_project
-    from tactful.engine.cli.screen import out, print_json
-    from tactful.engine.cli.trouble import Trouble, wrong_use
-    from tactful.engine.clock import SystemClock
-    from tactful.engine.outbox import FAILED, QUEUED, SENT, UNKNOWN, Settled
-
-    one_of(outcome, ("sent", "failed", "repeat"), "the outcome")
-    try:
-        key = MessageKey.parse(message)
-    except ValueError as error:
-        raise wrong_use(str(error), "`tactful messages --state unknown` lists them") from None
-    now = SystemClock().now()
-    said = {
-        "sent": Settled(key, SENT, "a person said it was sent"),
-        "failed": Settled(key, FAILED, "a person said it failed"),
-        "repeat": Settled(key, QUEUED, "a person had it sent again", due_at=now),
-    }
-    with the_engine(the_project(project)) as engine:
-        with engine.store.read() as tx:
-            before = reports.message(tx, key)
-        if before is None:
-            raise Trouble(f"there is no message {key}", "`tactful messages --state unknown` lists those to be settled")
-        if before.state != UNKNOWN:
-            raise Trouble(f"message {key} is {before.state}; only one that is unknown wants a person to settle it")
-        engine.outbox.settle([said[outcome]], now)
-        with engine.store.read() as tx:
-            after = reports.message(tx, key)
-        assert after is not None, "messages stay"
-        if as_json:
-            print_json({"message": str(key), "state": after.state})
-            return
-        out().print(f"message {key} is {after.state} now")
-        if after.state == QUEUED:
-            needs_daemon(engine, "It goes out")
-        elif after.state == "withdrawn":
-            out().print("Its journey has ended meanwhile, so it is not sent again.")

@@ -203,7 +203,7 @@ def test_an_unknown_message_wants_attention(tactful, unknown):
     [("sent", "sent", "opened"), ("failed", "failed", None), ("repeat", "queued", "offer")],
 )
 def test_a_person_settles_it(tactful, unknown, outcome, state, stands_at):
-    assert tactful("settle", unknown, outcome, "--json").json == {"message": unknown, "state": state}
+    assert tactful("settle", unknown, outcome, "--json").json == [{"message": unknown, "state": state}]
     assert tactful("journey", "1", "--json").json["element"] == stands_at
     assert f"message {unknown} is {state}; only one that is unknown" in tactful("settle", unknown, "sent", code=1).err
 
@@ -213,6 +213,30 @@ def test_what_is_settled_as_repeat_after_its_journey_left_stays_at_home(tactful,
     ran = tactful("settle", unknown, "repeat")
     assert "message 1.1 is withdrawn now" in ran.out
     assert "is not sent again" in ran.out
+
+
+@pytest.fixture
+def two_unknown(tactful, engine, unknown):
+    tactful("enter", "win-back", "-c", "ben")
+    now = SystemClock().now()
+    assert engine.outbox.take("news@acme.example", now, 10).messages
+    assert engine.outbox.recover([], now) == 1
+    return [unknown, "2.1"]
+
+
+def test_several_are_settled_together_or_none(tactful, two_unknown):
+    assert "there is no message 9.1" in tactful("settle", *two_unknown, "9.1", "sent", code=1).err
+    states = [{"message": key, "state": "unknown"} for key in two_unknown]
+    assert [{name: each[name] for name in ("message", "state")}
+            for each in reversed(tactful("messages", "--state", "unknown", "--json").json)] == states  # fmt: skip
+    assert tactful("settle", *two_unknown, two_unknown[0], "sent").out == "2 messages are sent now\n"
+
+
+def test_all_that_are_unknown_are_settled_of_a_sender_or_of_any(tactful, two_unknown):
+    assert tactful("settle", "all", "repeat", "--sender", "other@acme.example").out == "No message is unknown.\n"
+    assert "goes with `all` only" in tactful("settle", "1.1", "repeat", "--sender", "news@acme.example", code=2).err
+    assert "2 messages are queued now" in tactful("settle", "all", "repeat", "--sender", "news@acme.example").out
+    assert tactful("settle", "all", "sent", "--json").json == []
 
 
 def test_settle_of_bad_names(tactful, open_shop):
