@@ -5,13 +5,16 @@ Read in one short transaction, each from an index that holds nothing else: what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, case, func, select
 
 from tactful.elements.contract import Instant
+from tactful.engine.http_options import Webhook
+from tactful.engine.optout.webhooks import shown
 from tactful.engine.store.database import Store
 from tactful.engine.store.reading import NEXT_TIMER
 from tactful.engine.store.statements import BLOCK_ACT, INBOUND, MESSAGE, UNSETTLED, table
@@ -46,8 +49,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits. `webhooks` says how many acts of the Do Not Contact list each receiver was not told yet; `daemons`
-    counts those that are alive; `bytes` is what the database takes, None where that is not to be had."""
+    """What waits. `webhooks` says how many acts of the Do Not Contact list each receiver was not told yet, those
+    added up that are `shown` alike; `daemons` counts those that are alive; `bytes` is what the database takes, None
+    where that is not to be had."""
 
     timers_late_ms: int = 0
     messages: Mapping[str, Waiting] = field(default_factory=dict)
@@ -69,8 +73,8 @@ class Backlog:
         }  # fmt: skip
 
 
-def backlog(store: Store, now: Instant) -> Backlog:
-    """What waits in a database."""
+def backlog(store: Store, now: Instant, webhooks: Sequence[Webhook] = ()) -> Backlog:
+    """What waits in a database; of receivers, those of these webhooks."""
     daemons = working(store, now)
     with store.read() as tx:
         unsettled = _pairs(tx, UNSETTLED_MESSAGES)
@@ -81,7 +85,7 @@ def backlog(store: Store, now: Instant) -> Backlog:
             unsettled.get("sending", 0),
             unsettled.get("unknown", 0),
             int(tx.scalar(WAITING_REVIEWS) or 0),
-            {receiver: newest - behind for receiver, behind in _pairs(tx, RECEIVERS).items()},
+            _untold(_pairs(tx, RECEIVERS), newest, webhooks),
             daemons,
             halted_since(tx) is not None,
             _bytes(store, tx),
@@ -110,6 +114,14 @@ def retries(tx: Connection) -> list[Retry]:
     )
     first = select(*list(all_of_them.c)[:4]).where(all_of_them.c.number == 1).order_by(all_of_them.c.sender)
     return [Retry(*row) for row in tx.execute(first)]
+
+
+def _untold(behind: Mapping[str, int], newest: int, webhooks: Sequence[Webhook]) -> Mapping[str, int]:
+    untold: Counter[str] = Counter()
+    for each in webhooks:
+        if each.url in behind:  # else no daemon has begun with it yet
+            untold[shown(each.url)] += newest - behind[each.url]
+    return untold
 
 
 def _pairs(tx: Connection, statement: Select[Any]) -> dict[str, int]:

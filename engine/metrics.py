@@ -7,7 +7,7 @@ to `open_engine` as observer, and asks `metrics_text`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from tactful.engine.backlog import Backlog, backlog
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
+from tactful.engine.http_options import Webhook
 from tactful.engine.store.tally import Observer, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -92,13 +93,16 @@ class Metrics(Observer, Collector):
         yield _counted("provider_errors", "Messages a provider did not take.", ("sender", "how"), failures.items())
 
 
-def metrics_text(engine: Engine, clock: Clock, metrics: Metrics | None = None) -> bytes:
-    """All figures in the text format of Prometheus (`CONTENT_TYPE`). Without `metrics` those of the database alone.
+def metrics_text(
+    engine: Engine, clock: Clock, metrics: Metrics | None = None, webhooks: Sequence[Webhook] = ()
+) -> bytes:
+    """All figures in the text format of Prometheus (`CONTENT_TYPE`). Without `metrics` those of the database alone;
+    `webhooks` are those of the project.
 
     Raises StoreError where the database does not answer.
     """
     registry = CollectorRegistry()
-    registry.register(_Standing(backlog(engine.store, clock.now())))
+    registry.register(_Standing(backlog(engine.store, clock.now(), webhooks)))
     counted = b"" if metrics is None else generate_latest(metrics.registry)
     return generate_latest(registry) + counted
 

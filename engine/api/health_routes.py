@@ -9,6 +9,7 @@ They say nothing of contacts, but whom a project sends as and how much: keep the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from starlette.routing import Route
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.health import Health, Readiness, health, ready
+from tactful.engine.http_options import Webhook
 from tactful.engine.pulse import Pulse
 from tactful.engine.store.database import StoreError
 
@@ -29,9 +31,14 @@ _NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
 def health_routes(
-    engine: Engine, clock: Clock, metrics: Metrics | None = None, pulse: Pulse | None = None
+    engine: Engine,
+    clock: Clock,
+    metrics: Metrics | None = None,
+    pulse: Pulse | None = None,
+    webhooks: Sequence[Webhook] = (),
 ) -> list[Route]:
-    """The three routes. `metrics` is what counts in this process, `pulse` that of its daemon, where it has one."""
+    """The three routes. `metrics` is what counts in this process, `pulse` that of its daemon, where it has one;
+    `webhooks` are those of the project."""
 
     def healthz(_: Request) -> Response:
         return _answer(health(clock, pulse))
@@ -43,7 +50,9 @@ def health_routes(
         from tactful.engine.metrics import CONTENT_TYPE, metrics_text
 
         try:
-            return Response(metrics_text(engine, clock, metrics), media_type=CONTENT_TYPE, headers=_NEVER_KEPT)
+            return Response(
+                metrics_text(engine, clock, metrics, webhooks), media_type=CONTENT_TYPE, headers=_NEVER_KEPT
+            )
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
 

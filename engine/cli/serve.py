@@ -107,7 +107,7 @@ def _serve_runner(
     if listens:
         from tactful.engine.api.server import serving
 
-        watched = _watched(engine, clock, daemon.pulse)
+        watched = _watched(engine, project, clock, daemon.pulse)
         beside = serving(
             engine, project, clock, changed=daemon.wake, died=daemon.stop, host=host, port=port, watched=watched
         )
@@ -123,7 +123,8 @@ def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str |
     from tactful.engine.upgrading import SchemaWatch
 
     stop = threading.Event()
-    beside = serving(engine, project, clock, died=stop.set, host=host, port=port, watched=_watched(engine, clock))
+    watched = _watched(engine, project, clock)
+    beside = serving(engine, project, clock, died=stop.set, host=host, port=port, watched=watched)
     stop_on_signals(stop.set)
     with beside, closing(engine.store.changes()) as changes:
         schema = SchemaWatch(engine.store, clock)
@@ -133,13 +134,13 @@ def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str |
     log.info("stopped")
 
 
-def _watched(engine: Engine, clock: Clock, pulse: Pulse | None = None) -> list[Route]:
+def _watched(engine: Engine, project: LoadedProject, clock: Clock, pulse: Pulse | None = None) -> list[Route]:
     """What this process does is counted from now on, and told to whoever watches over it."""
     from tactful.engine.api.health_routes import health_routes
     from tactful.engine.metrics import Metrics
 
     metrics = engine.store.observer = Metrics(clock)
-    return health_routes(engine, clock, metrics, pulse)
+    return health_routes(engine, clock, metrics, pulse, project.webhooks)
 
 
 def halt(

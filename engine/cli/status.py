@@ -231,7 +231,7 @@ def _show_wants(found: _Status) -> None:
     for lag in found.webhooks:
         untold = count(lag.acts, "change of the list", "changes of the list")
         said = f" was not told of {untold}: {plain(lag.why or '')}; it is tried again {local(lag.due_at)} UTC"
-        wants.append(Text.assemble((plain(lag.receiver.partition("?")[0]), "warn"), said))
+        wants.append(Text.assemble((plain(lag.receiver), "warn"), said))
     for flow, state in found.files:
         style, said = _FILES[state]
         wants.append(Text.assemble((plain(flow), style), f" {said}"))

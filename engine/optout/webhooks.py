@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import func, select, update
@@ -93,7 +94,7 @@ def payload(act: Act) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a receiver is behind: so many acts, why, and when it is told again."""
+    """How far a receiver (as it is `shown`) is behind: so many acts, why, and when it is told again."""
 
     receiver: str
     acts: int
@@ -107,7 +108,7 @@ def lags(tx: Connection, webhooks: Sequence[Webhook]) -> list[Lag]:
     failing = [row for each in webhooks if (row := rows.get(each.url)) is not None and row.due_at is not None]
     return [
         Lag(
-            row.receiver,
+            shown(row.receiver),
             int(tx.scalar(select(func.count()).where(BLOCK_ACT.c.id > row.behind)) or 0),
             row.why,
             row.due_at,
@@ -249,8 +250,9 @@ class Webhooks:
 
 
 def shown(url: str) -> str:
-    """A receiver's address without what may be a secret in it."""
-    return url.partition("?")[0]
+    """A receiver's address as people are shown it: the server and the path, and nothing that may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _client() -> httpx.Client:

@@ -24,6 +24,7 @@ from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.health import READY_SECONDS, STUCK_SECONDS, health, ready
+from tactful.engine.http_options import Webhook
 from tactful.engine.incoming import Incoming
 from tactful.engine.metrics import Metrics, metrics_text
 from tactful.engine.optout import by_hand, noes
@@ -32,6 +33,7 @@ from tactful.engine.outbox import Settled
 from tactful.engine.pulse import Pulse
 from tactful.engine.runner import Runner
 from tactful.engine.store.database import Store, StoreError
+from tactful.engine.senders import Secret
 from tactful.engine.store.statements import INBOUND, MESSAGE
 from tactful.engine.store.tally import Observer, Tally, tally_of
 from tactful.engine.testing import World
@@ -71,6 +73,10 @@ def waiting(new_world: Callable[..., World]) -> World:
     return world
 
 
+def webhooks(*urls: str) -> list[Webhook]:
+    return [Webhook(url=url, secret=Secret(env="CRM_SECRET")) for url in urls]
+
+
 def figures(text: bytes) -> dict[tuple[str, str], float]:
     """Each sample's name and its one label's value (empty without any), to its number."""
     return {
@@ -108,10 +114,24 @@ def test_how_far_behind_the_receivers_of_webhooks_are(waiting: World) -> None:
     store = waiting.engine.store
     for person in PEOPLE:
         by_hand.block(waiting.engine, person, "email", MONDAY)
+    told = {"https://crm.acme.example/hook": 1, "https://a.example": 3, "https://was.example": 0}
     with store.write() as tx:
-        row = {"receiver": "https://crm.acme.example/hook", "behind": 1, "tries": 0}
-        tx.execute(insert(backlogs.WEBHOOK), [row, {**row, "receiver": "https://a.example", "behind": 3}])
-    assert backlog(store, MONDAY).webhooks == {"https://crm.acme.example/hook": 2, "https://a.example": 0}
+        rows = [{"receiver": url, "behind": behind, "tries": 0} for url, behind in told.items()]
+        tx.execute(insert(backlogs.WEBHOOK), rows)
+    asked = webhooks("https://crm.acme.example/hook", "https://a.example", "https://new.example")
+    found = backlog(store, MONDAY, asked).webhooks
+    assert found == {"https://crm.acme.example/hook": 2, "https://a.example": 0}, "of those in the project, no others"
+
+
+def test_no_secret_in_a_receivers_address_shows(waiting: World) -> None:
+    urls = ("https://crm.acme.example/hook?token=4711", "https://crm.acme.example/hook#0815")
+    by_hand.block(waiting.engine, PEOPLE[0], "email", MONDAY)
+    with waiting.engine.store.write() as tx:
+        tx.execute(insert(backlogs.WEBHOOK), [{"receiver": url, "behind": 0, "tries": 0} for url in urls])
+    text = metrics_text(waiting.engine, SetClock(MONDAY), webhooks=webhooks(*urls))
+    assert b"4711" not in text
+    assert b"0815" not in text
+    assert figures(text)["tactful_webhook_acts_behind", "https://crm.acme.example/hook"] == 2, "two as one: added up"
 
 
 def test_a_message_to_be_looked_at_again_at_once_is_not_late_since_1970(waiting: World) -> None:

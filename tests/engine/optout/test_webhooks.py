@@ -21,7 +21,7 @@ from tactful.engine.compose import Engine, open_engine
 from tactful.engine.daemon import Daemon
 from tactful.engine.http_options import Webhook
 from tactful.engine.optout.do_not_contact import Change, Entry
-from tactful.engine.optout.webhooks import BadSecret, Receiver, Webhooks, key_of, lags
+from tactful.engine.optout.webhooks import BadSecret, Receiver, Webhooks, key_of, lags, shown
 from tactful.engine.project import NotSet, load_project
 from tactful.engine.senders import Secret
 from tactful.engine.store.statements import table
@@ -165,6 +165,25 @@ def test_what_is_not_taken_is_told_again_later_and_keeps_its_place(
     assert other.ids[1] == other.ids[2], "told again, it has the same id"
     with engine.store.read() as tx:
         assert lags(tx, [Webhook(url=other.url, secret=Secret(env="S"))]) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["https://crm.acme.example/hook?token=4711", "https://a:4711@crm.acme.example/hook#4711"]
+)
+def test_nothing_of_an_address_shows_that_may_be_a_secret(url: str) -> None:
+    assert shown(url) == "https://crm.acme.example/hook"
+
+
+def test_a_receiver_that_lags_behind_is_told_of_without_secrets(engine: Engine, other: Other, clock: SetClock) -> None:
+    url = f"{other.url}?token=4711"
+    change(engine, clock, "a@example.com")
+    other.answers = [500]
+    with receiver_of(engine, url, clock) as receiver:
+        change(engine, clock, "b@example.com")
+        all_told(receiver)
+    with engine.store.read() as tx:
+        (lag,) = lags(tx, [Webhook(url=url, secret=Secret(env="S"))])
+    assert lag.receiver == other.url
 
 
 def test_the_waits_grow_to_half_a_day_and_never_end(engine: Engine, clock: SetClock) -> None:
