@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel
 
@@ -69,9 +69,12 @@ def read_project(path: Path) -> tuple[Project | None, tuple[Problem, ...]]:
     return None if report.failed else project, _without_secrets(report.problems(str(path)))
 
 
+_MAY_HOLD_A_SECRET = ("secret-in-file", "unknown-database")
+
+
 def _without_secrets(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """The problems, but lines with a secret in them are not shown: what is printed ends up in logs."""
-    secret = {problem.place.line for problem in problems if problem.code == "secret-in-file"}
+    """The problems, but lines that may hold a secret are not shown: what is printed ends up in logs."""
+    secret = {problem.place.line for problem in problems if problem.code in _MAY_HOLD_A_SECRET}
     return tuple(
         replace(problem, source_line=None) if problem.place.line in secret else problem for problem in problems
     )
@@ -422,6 +425,7 @@ def _answerable(sender: str, channel: str) -> bool:
 
 def _has_password(url: str) -> bool:
     try:
-        return bool(urlsplit(url).password)
+        parts = urlsplit(url)
+        return bool(parts.password) or any("password" in name for name, _ in parse_qsl(parts.query))
     except ValueError:
         return False

@@ -46,7 +46,7 @@ class ChangeWatch(Protocol):
 
 
 class Store(ABC):
-    """One database. `name` is what people know it by, without a password; `path` is its file, where it has one;
+    """One database. `name` is what people know it by, without any secret; `path` is its file, where it has one;
     `many_write` says whether shared writes go on beside each other; `observer` is told of what is committed here."""
 
     in_memory = False

@@ -46,8 +46,9 @@ class PostgresStore(Store):
     def __init__(self, url: str) -> None:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         self._me = uuid4().hex  # to tell our own commits from others'
-        known_by = parsed.set(query={key: parsed.query[key] for key in ("host", "port") if key in parsed.query})
-        super().__init__(known_by.render_as_string(hide_password=True), self._engine(parsed))
+        # A password may stand in the query as well, under several names.
+        where = {name: value for name, value in parsed.query.items() if name in ("host", "port")}
+        super().__init__(parsed.set(query=where).render_as_string(hide_password=True), self._engine(parsed))
 
     def _engine(self, url: Any) -> Engine:
         # BEGIN and COMMIT are said here, each in one message with what belongs to it.

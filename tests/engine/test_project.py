@@ -636,6 +636,20 @@ def test_a_password_in_the_databases_address_is_a_warning_that_does_not_show_it(
     assert "hunter2" not in problem.render()
 
 
+@pytest.mark.parametrize(
+    ("address", "severity", "code"),
+    [
+        ("postgresql+psycopg:///acme?host=db.example&password=hunter2", "warning", "secret-in-file"),
+        ("postgresql+psycopg:///acme?sslpassword=hunter2", "warning", "secret-in-file"),
+        ("postgres://acme:hunter2@db.example/acme", "error", "unknown-database"),
+    ],
+)
+def test_a_password_is_not_shown_wherever_in_the_address_it_stands(folder, address, severity, code):
+    _, (problem,) = load(folder, f"database: {address}")
+    assert (problem.severity, problem.code) == (severity, code)
+    assert "hunter2" not in problem.render()
+
+
 def test_the_nearest_project(folder):
     inner = folder / "a" / "b"
     inner.mkdir(parents=True)

@@ -330,3 +330,12 @@ def test_more_at_once_than_there_are_connections_is_said_in_words(tmp_path: Path
             held.enter_context(store.engine.connect())
         with pytest.raises(StoreError, match="more at once"), store.read():
             pass
+
+
+def test_of_what_stands_in_the_query_of_an_address_only_the_server_shows() -> None:
+    secrets = "password=w0rd&sslpassword=w0rd&options=-ca.b%3Dw0rd"
+    assert (
+        open_store(f"postgresql+psycopg://acme:w0rd@db/acme?{secrets}").name == "postgresql+psycopg://acme:***@db/acme"
+    )
+    by_socket = open_store(f"postgresql+psycopg:///acme?host=pg&{secrets}")
+    assert by_socket.name == "postgresql+psycopg:///acme?host=pg"
