@@ -50,8 +50,8 @@ def open_engine(
 
     `elements` is the catalogue, by default all that are installed; `policy` and `secret` (`keyring.py`) are the
     project's own; `image` is what a database in memory begins as (`Store.image`); `observer` is told of what is done.
-    Raises WrongSchema where another version of tactful laid the database out (`upgrading.py`), and StoreError where it
-    cannot be used.
+    Raises WrongSchema where another version of tactful laid the database out (`upgrading.py`), ShortSecret where it
+    would begin with one, and StoreError where it cannot be used.
     """
     store = open_store(database, image)
     if observer is not None:
@@ -67,8 +67,8 @@ def open_engine(
 
 
 def open_engine_of(project: Project, observer: Observer | None = None) -> Engine:
-    """The engine on a project's database, with the project's policy. Raises StoreError, and NotSet where an
-    environment variable is missing."""
+    """The engine on a project's database, with the project's policy. Raises StoreError, ShortSecret, and NotSet where
+    an environment variable is missing."""
     return open_engine(
         project.database_url(), policy=project.policy, transactional=project.transactional, secret=project.own_secret(),
         observer=observer,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from tactful.engine.senders import HOW_TO_MAKE_A_SECRET, SHORTEST_SECRET
 from tactful.engine.store.statements import insert_or, table
 from tactful.engine.store.tables import KeyRow
 
@@ -57,11 +58,21 @@ def is_erased(destination: str) -> bool:
     return destination.startswith(ERASED)
 
 
+class ShortSecret(ValueError):
+    """A project's secret that is too easily guessed to begin with; the message says how to make one."""
+
+
 def keyring_of(store: Store, secret: str | None = None) -> Keyring:
     """The keyring of a database, with the project's own secret before the database's key, which is made where there is
-    none yet."""
+    none yet. Raises ShortSecret for a secret to begin a database with.
+
+    With one that is in use it stays so: links that were sent must lead somewhere, and erased addresses be known.
+    """
     made = _made(store)
     if made is None:
+        if secret is not None and len(secret) < SHORTEST_SECRET:
+            short = f"the project's secret has fewer than {SHORTEST_SECRET} characters, and links are signed with it"
+            raise ShortSecret(f"{short}; make one: {HOW_TO_MAKE_A_SECRET}")
         with store.write() as tx:
             new = insert_or(tx.dialect.name, _KEY).values(name=_DATABASE, value=token_hex(32))
             tx.execute(new.on_conflict_do_nothing())  # another process may have been quicker

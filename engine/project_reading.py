@@ -5,6 +5,7 @@ The file is fitted to its models part by part, so that a message can name what i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +34,17 @@ from tactful.engine.project_options import (
     ProjectOptions,
 )
 from tactful.engine.rules.permission import Limit
-from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender, tracks
+from tactful.engine.senders import (
+    HOW_TO_MAKE_A_SECRET,
+    SHORTEST_SECRET,
+    AnySender,
+    ConsoleSender,
+    InfobipSender,
+    Sender,
+    SmtpSender,
+    TwilioSender,
+    tracks,
+)
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import AttributeType, Place
 from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot
@@ -381,6 +392,11 @@ class _Reading:
                 hint = "put the address in an environment variable and write `{env: NAME_OF_THE_VARIABLE}`"
                 message = "a password stands here, in a file that is shared and kept for ever"
                 self._report.warning(value_spot(entry.piece, entry.spot), "secret-in-file", message, hint)
+        if options is not None and options.secret is not None and options.secret.is_short(os.environ):
+            entry = self._root.entries["secret"]
+            message = f"the secret in {quoted(options.secret.env)} has fewer than {SHORTEST_SECRET} characters"
+            hint = f"{HOW_TO_MAKE_A_SECRET} makes one, with which links of old messages are no longer known"
+            self._report.warning(value_spot(entry.piece, entry.spot), "short-secret", message, hint)
         written = self._root.get("senders")
         for name, sender in (senders or {}).items():
             if CHANNELS[sender.channel].address != "phone" or opt_out.links.enabled:

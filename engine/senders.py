@@ -19,6 +19,11 @@ _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _VISIBLE = re.compile(r"[!-~]+")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 
+SHORTEST_SECRET = 24
+"""Characters that a secret has at least which somebody makes for tactful: an API key, what links are signed with."""
+
+HOW_TO_MAKE_A_SECRET = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
 OnUnknown = Literal["at_most_once", "at_least_once"]
 
 
@@ -50,6 +55,10 @@ class Secret(BaseModel):
     def value(self, environ: Mapping[str, str]) -> str | None:
         """The secret, or None where the variable is not set."""
         return environ.get(self.env)
+
+    def is_short(self, environ: Mapping[str, str]) -> bool:
+        """Whether it is set and too short for one that somebody makes for tactful."""
+        return 0 < len(self.value(environ) or "") < SHORTEST_SECRET
 
 
 class AnySender(BaseModel):

@@ -19,14 +19,10 @@ from fastapi.security import HTTPBearer
 from tactful.engine.api.problem import Problem
 from tactful.engine.http_options import Http, Scope
 from tactful.engine.project import NotSet
+from tactful.engine.senders import HOW_TO_MAKE_A_SECRET, SHORTEST_SECRET
 
 if TYPE_CHECKING:
     from starlette.types import Scope as Connection
-
-SHORTEST = 24
-"""Characters a key must have at least."""
-
-HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 _BEARER = HTTPBearer(
     scheme_name="key", auto_error=False, description="An API key of the project file: `Authorization: Bearer KEY`."
@@ -72,8 +68,9 @@ def keys_of(http: Http, environ: Mapping[str, str] = os.environ) -> Keys:
         key = each.key.value(environ)
         if not key:
             raise NotSet(f"the environment variable {each.key.env}, the API key `{each.name}`, is not set")
-        if len(key) < SHORTEST:
-            raise BadKey(f"the API key `{each.name}` has fewer than {SHORTEST} characters; make one: {HOW_TO_MAKE_ONE}")
+        if len(key) < SHORTEST_SECRET:
+            short = f"the API key `{each.name}` has fewer than {SHORTEST_SECRET} characters"
+            raise BadKey(f"{short}; make one: {HOW_TO_MAKE_A_SECRET}")
         if not key.isascii() or not key.isprintable() or " " in key:
             raise BadKey(f"the API key `{each.name}` has a blank or a letter in it that no HTTP header can carry")
         digest = _digest(key)

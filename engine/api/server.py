@@ -20,9 +20,10 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tactful.engine.api.app import create_app, create_public_app
-from tactful.engine.api.keys import HOW_TO_MAKE_ONE, keys_of
+from tactful.engine.api.keys import keys_of
 from tactful.engine.api.problem import MEDIA_TYPE, written
 from tactful.engine.http_options import Http
+from tactful.engine.senders import HOW_TO_MAKE_A_SECRET
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -130,7 +131,7 @@ def serving(
             "no API key is configured, so the API answers 401",
             hint="make one, put it in an environment variable, and name that in tactful.yaml: "
             "http: {keys: [{name: shop, key: {env: NAME}, scopes: [events]}]}",
-            make=HOW_TO_MAKE_ONE,
+            make=HOW_TO_MAKE_A_SECRET,
         )
     api = create_app(engine, project, clock, keys, changed, watched)
     apps = [(api, host or http.host, http.port if port is None else port)]

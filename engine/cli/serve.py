@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import MutableMapping
 from contextlib import closing
@@ -76,6 +77,8 @@ def serve(
             engine.host.flows.refresh(tx)
         if not engine.host.flows.live.by_id:
             log.warning("no flow is published", hint="tactful publish --all")
+        if opened.secret is not None and opened.secret.is_short(os.environ):
+            log.warning("the project's secret is short: whoever guesses it signs links", hint="tactful check")
         if only == "api":
             _serve_api(engine, opened, clock, host, port)
         else:

@@ -114,6 +114,7 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("tactful.engine.running", "AlreadyRunning"): _as_said,
     ("tactful.engine.running", "CannotLock"): _as_said,
     ("tactful.engine.api.keys", "BadKey"): _as_said,
+    ("tactful.engine.keyring", "ShortSecret"): _as_said,
     ("tactful.engine.api.server", "CannotListen"): _as_said,
     ("tactful.engine.optout.webhooks", "BadSecret"): _as_said,
     ("tactful.engine.addresses", "BadAddress"): _bad_address,

@@ -54,6 +54,29 @@ def test_publish_of_bad_names(tactful, shop):
     assert "either name flows or say --all" in tactful("publish", "win-back", "--all", code=2).err
 
 
+def bring_a_secret(shop):
+    with (shop / "tactful.yaml").open("a", encoding="utf-8") as file:
+        file.write("\nsecret: {env: TACTFUL_SECRET}\n")
+
+
+def test_nothing_begins_with_a_secret_that_is_soon_guessed(tactful, shop, monkeypatch):
+    bring_a_secret(shop)
+    monkeypatch.setenv("TACTFUL_SECRET", "change-me")
+    ran = tactful("publish", "--all", code=1)
+    assert "the project's secret has fewer than 24 characters" in ran.err
+    assert "token_urlsafe" in ran.err
+    tactful("publish", "--all", code=1)
+    monkeypatch.setenv("TACTFUL_SECRET", "n0b0dy-gu3ss3s-th1s-0ne-")
+    assert "win-back is live" in tactful("publish", "--all").out
+
+
+def test_a_project_that_works_goes_on_with_the_secret_it_has(tactful, open_shop, monkeypatch):
+    bring_a_secret(open_shop)
+    monkeypatch.setenv("TACTFUL_SECRET", "change-me")
+    assert "[short-secret]" in tactful("check").out
+    assert tactful("status", "--json").json["flows"]
+
+
 # --- pause, resume, stop -------------------------------------------------------------------------
 
 

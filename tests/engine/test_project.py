@@ -650,6 +650,16 @@ def test_a_password_is_not_shown_wherever_in_the_address_it_stands(folder, addre
     assert "hunter2" not in problem.render()
 
 
+@pytest.mark.parametrize(("secret", "warned"), [("change-me", True), ("x" * 23, True), ("x" * 24, False), ("", False)])
+def test_a_secret_that_is_soon_guessed_is_warned_of(folder, monkeypatch, secret, warned):
+    monkeypatch.setenv("TACTFUL_SECRET", secret)
+    found, problems = load(folder, "region: HR\nsecret: {env: TACTFUL_SECRET}")
+    assert found is not None, "links that were sent stay good"
+    places = [(each.place.line, each.place.column, each.severity, each.code) for each in problems]
+    assert places == ([(2, 9, "warning", "short-secret")] if warned else [])
+    assert "change-me" not in "".join(each.render() for each in problems)
+
+
 def test_the_nearest_project(folder):
     inner = folder / "a" / "b"
     inner.mkdir(parents=True)
