@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
@@ -169,11 +169,26 @@ def attempt_id(key: MessageKey, sender: str, entered_at: Instant, attempt: int) 
 _ADDRESS = re.compile(r"<[^<>@]+@[^<>@]+>|[^\s<>@]+@[^\s<>@]*\w|\+\d[\d\s().-]{5,}\d|\d{8,}")
 
 
-def without_addresses(text: str, destination: str) -> str:
-    """What a provider said, fit to be kept and shown: one line, at most 300 characters, no address."""
+_SHORTEST_NAME = 3
+"""Characters of a name that is taken out of a text; one that is shorter is most often another word."""
+
+
+def without_addresses(
+    text: str, destination: str | None = None, *, login: str | None = None, secrets: Iterable[str] = ()
+) -> str:
+    """What a provider said, fit to be kept and shown: one line, at most 300 characters, no address.
+
+    `secrets` are taken out wherever they stand, also within words; of names (the part of `destination` before its @,
+    our own `login`) only whole words are.
+    """
+    for secret in secrets:
+        text = text.replace(secret, "(secret)")
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    text = _ADDRESS.sub("(address)", text).replace(destination, "(address)")
-    local, at, _ = destination.partition("@")
-    if at and len(local) >= 3:  # "ana.kovac: no such user"
-        text = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
+    if destination is not None and "@" not in destination:  # a number, or a device
+        text = text.replace(destination, "(address)").replace(destination.removeprefix("+"), "(address)")
+    text = _ADDRESS.sub("(address)", text)
+    for name in (destination, login):
+        local = (name or "").partition("@")[0]
+        if len(local) >= _SHORTEST_NAME:  # "ana.kovac: no such user"
+            text = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "(address)", text, flags=re.IGNORECASE)
     return text if len(text) <= 300 else text[:299] + "…"

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 65_536
 LONGEST_RETRY_AFTER_MS = 86_400_000
-_NOBODY = "(nobody)"  # no address, where what was said is of no message
 
 _FAILED = frozenset({500, 501, 503, 505})
 """The provider itself says that it did not do it. With any other 5xx it may be a gateway that speaks, and that knows
@@ -90,11 +89,7 @@ class Line:
 
     def cleaned(self, said: object, destination: str) -> str:
         """What a provider said, fit to be kept and shown: without addresses, and without our secrets."""
-        text = str(said)
-        for secret in self._secrets:
-            text = text.replace(secret, "(secret)")
-        text = text.replace(destination, "(address)").replace(destination.removeprefix("+"), "(address)")
-        return without_addresses(text, destination)
+        return without_addresses(str(said), destination, secrets=self._secrets)
 
     @property
     def _host(self) -> str:
@@ -125,7 +120,7 @@ class Line:
             cause = cause.__cause__ or cause.__context__
         if isinstance(error, httpx.TimeoutException):
             return "no answer"
-        return self.cleaned(str(error) or type(error).__name__, _NOBODY)
+        return without_addresses(str(error) or type(error).__name__, secrets=self._secrets)
 
 
 def carry(batch: Sequence[Outgoing], post: Callable[[Outgoing], Outcome]) -> Iterator[tuple[MessageKey, Outcome]]:

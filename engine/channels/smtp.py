@@ -43,6 +43,7 @@ class SmtpConnector:
     def __init__(self, settings: SmtpSender, password: str | None = None) -> None:
         self._settings = settings
         self._password = password
+        self._secrets = () if password is None else (password,)
         self._idle: list[smtplib.SMTP] = []
         self._lock = Lock()
 
@@ -69,7 +70,7 @@ class SmtpConnector:
                     continue
                 assert line is not None
                 between_messages = False
-                outcome = _transact(line, email)
+                outcome = _transact(line, email, self._secrets)
                 between_messages = True
                 yield message.key, outcome
         finally:
@@ -150,7 +151,7 @@ class SmtpConnector:
                 return self._cleaned(getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
     def _cleaned(self, said: str) -> str:
-        return without_addresses(said, self._settings.username or "(address)")
+        return without_addresses(said, login=self._settings.username, secrets=self._secrets)
 
 
 def _fresh(line: smtplib.SMTP) -> bool:
@@ -167,7 +168,7 @@ def _fresh(line: smtplib.SMTP) -> bool:
     return code == 250
 
 
-def _transact(line: smtplib.SMTP, email: Email) -> Outcome:
+def _transact(line: smtplib.SMTP, email: Email, secrets: Sequence[str]) -> Outcome:
     """Hand one email over. The connection is closed where nothing more can be known of its state."""
     options = ["BODY=8BITMIME", "SMTPUTF8"] if email.international else []
     if email.international and not line.has_extn("smtputf8"):
@@ -179,11 +180,11 @@ def _transact(line: smtplib.SMTP, email: Email) -> Outcome:
         if code == 250:
             code, said = line.rcpt(email.recipient)
             if code == 550 and _NO_MAILBOX.match(_text(said)):
-                return replace(_refused(line, code, said, email), no_such_address=True)
+                return replace(_refused(line, code, said, email, secrets), no_such_address=True)
         if code in (250, 251):  # 251: it forwards the message itself
             code, said = line.docmd("DATA")
         if code != 354:
-            return _refused(line, code, said, email)
+            return _refused(line, code, said, email, secrets)
     except (OSError, smtplib.SMTPException):
         line.close()
         return Refused("the connection broke before the message was handed over", final=False)
@@ -197,15 +198,15 @@ def _transact(line: smtplib.SMTP, email: Email) -> Outcome:
         queued = _QUEUED_AS.search(_text(said))
         return Accepted(queued[1] if queued else None)
     if 400 <= code < 600:
-        return _refused(line, code, said, email)
+        return _refused(line, code, said, email, secrets)
     line.close()
     return Unknown("the mail server's answer to the message made no sense")
 
 
-def _refused(line: smtplib.SMTP, code: int, said: bytes, email: Email) -> Refused:
+def _refused(line: smtplib.SMTP, code: int, said: bytes, email: Email, secrets: Sequence[str]) -> Refused:
     if code == 421 or not 400 <= code < 600:  # 421: it is about to hang up
         line.close()
-    why = without_addresses(f"{code} {_text(said)}", email.recipient)
+    why = without_addresses(f"{code} {_text(said)}", email.recipient, secrets=secrets)
     return Refused(why, final=500 <= code < 600 and code not in _ABOUT_THE_LOGIN)
 
 

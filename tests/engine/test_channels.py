@@ -95,6 +95,24 @@ def test_and_without_phone_numbers():
     assert without_addresses("invalid: +385 91 123 4567!", "+385911234567") == "invalid: (address)!"
 
 
+@pytest.mark.parametrize(
+    ("said", "login", "kept"),
+    [
+        ("Connection refused", "u", "Connection refused"),
+        ("we do not trust us", "us", "we do not trust us"),
+        ("the newsroom is closed to news", "news", "the newsroom is closed to (address)"),
+        ("NEWS@acme.example (news) is closed", "news@acme.example", "(address) ((address)) is closed"),
+    ],
+)
+def test_of_a_login_only_whole_words_are_taken_out(said, login, kept):
+    assert without_addresses(said, login=login) == kept
+
+
+def test_a_secret_is_taken_out_wherever_it_stands():
+    said = "used hunter2, base64xhunter2x: pw"
+    assert without_addresses(said, secrets=("hunter2", "p")) == "used (secret), base64x(secret)x: (secret)w"
+
+
 # --- An email on the wire ------------------------------------------------------------------------
 
 
@@ -650,6 +668,20 @@ def test_a_login_that_fails_is_not_the_messages_fault(inbox, context, password):
     assert outcome.why.startswith(f"cannot log in at 127.0.0.1:{server.port}: ")
     assert password not in outcome.why
     assert "acme" not in outcome.why
+
+
+@pytest.mark.parametrize("answers", [["554 no hunter2 here"], ["220 hi", "250 ok", "550 never say hunter2"]])
+def test_what_a_server_says_shows_no_password(answers):
+    script = Script(*answers)
+    connector = SmtpConnector(settings_for(script), "hunter2")
+    try:
+        ((_, outcome),) = connector.send([outgoing()])
+    finally:
+        script.stop()
+        connector.close()
+    assert isinstance(outcome, Refused)
+    assert "(secret)" in outcome.why
+    assert "hunter2" not in outcome.why
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
