@@ -124,6 +124,7 @@ class _Reading:
                 self._report.error(entry.spot, "unknown-option", f"{quoted(key)} does not stand here", hint)
         owner = Owner(self._file.name, self._root.spot, frozenset(_ELSEWHERE))
         options = fit(ProjectOptions, self._root, owner, self._report)
+        flows = self._flows(options)
         contact = self._section("contact", self._contact)
         senders = self._section("senders", self._senders)
         limits = self._limits()
@@ -132,12 +133,12 @@ class _Reading:
         http = self._section("http", self._http)
         webhooks = self._webhooks()
         self._warn(options, senders, opt_out)
-        if options is None:
+        if options is None or flows is None:
             return None
         return Project(
             file=self._file,
             database=options.database,
-            flows=(self._file.parent / options.flows).resolve(),
+            flows=flows,
             contact=contact,
             senders=senders,
             limits=limits,
@@ -151,6 +152,20 @@ class _Reading:
             http=http,
             webhooks=webhooks,
         )
+
+    def _flows(self, options: ProjectOptions | None) -> Path | None:
+        if options is None:
+            return None
+        folder = (self._file.parent / options.flows).resolve()
+        entry = self._root.entries.get("flows")
+        if entry is not None and not folder.is_dir():
+            written = quoted(str(options.flows))
+            message = f"there is no folder {written}"
+            hint = "make it, or name the one with the flow files, as seen from this file"
+            if folder.exists():
+                message, hint = f"{written} is a file, not a folder", "name the folder it stands in"
+            self._report.error(value_spot(entry.piece, entry.spot), "no-folder", message, hint)
+        return folder
 
     def _section(self, name: str, read_it: Callable[[MapPiece], _Read]) -> _Read | None:
         entry = self._root.entries.get(name)

@@ -245,6 +245,13 @@ def test_serve_with_a_broken_flow_does_not_begin(tactful, shop):
     assert not (shop / "tactful.db").exists()
 
 
+def test_serve_wants_a_folder_of_flows(tactful, shop):
+    (shop / "flows").rename(shop / "flowz")
+    for command in ("check", "serve"):
+        ran = tactful(command, code=1)
+        assert "tactful.yaml:3:8: error: there is no folder `flows`" in ran.out + ran.err
+
+
 def test_halt_works_whatever_is_wrong_with_a_flow(tactful, engine):
     with engine.store.write() as tx:
         tx.execute(update(FLOW_VERSION).values(sources='[["flow.yaml", "flow: gone"]]'))

@@ -43,6 +43,7 @@ opt_out:
 
 @pytest.fixture
 def folder(tmp_path):
+    (tmp_path / "flows").mkdir()
     return tmp_path.resolve()
 
 
@@ -660,6 +661,25 @@ def test_a_secret_that_is_soon_guessed_is_warned_of(folder, monkeypatch, secret,
     assert "change-me" not in "".join(each.render() for each in problems)
 
 
+MAKE_IT = "make it, or name the one with the flow files, as seen from this file"
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "hint"),
+    [
+        ("flowz", "there is no folder `flowz`", MAKE_IT),
+        ("../away/flows", "there is no folder `../away/flows`", MAKE_IT),
+        ("a.yaml", "`a.yaml` is a file, not a folder", "name the folder it stands in"),
+    ],
+)
+def test_flows_stand_in_a_folder_that_is_there(folder, written, message, hint):
+    (folder / "a.yaml").write_text("")
+    problem = only(folder, f"region: HR\nflows: {written}")
+    assert (problem.place.line, problem.place.column) == (2, 8)
+    assert (problem.severity, problem.code, problem.message) == ("error", "no-folder", message)
+    assert problem.hint == hint
+
+
 def test_the_nearest_project(folder):
     inner = folder / "a" / "b"
     inner.mkdir(parents=True)
@@ -680,4 +700,4 @@ def test_which_files_are_flows(folder, monkeypatch):
     relative, _ = load_project(Path("tactful.yaml"))
     assert relative is not None
     assert relative.flow_files() == found.flow_files()
-    assert project(folder, "flows: nowhere").flow_files() == []
+    assert project(folder, "flows: flows").flow_files() == []
