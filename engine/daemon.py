@@ -177,7 +177,9 @@ class Daemon:
             flow = changed.loaded.flow
             if flow is None:
                 for problem in changed.loaded.errors:
-                    log.error("a flow file is broken; its last good version goes on", problem=problem.render())
+                    # Neither its line nor its message: they quote what somebody wrote.
+                    said = "a flow file is broken; its last good version goes on"
+                    log.error(said, problem=problem.in_short(), hint="tactful check")
             elif flows.state.get(flow.id) in (LIVE, PAUSED) and (
                 flows.live.by_id[flow.id].flow.fingerprint != flow.fingerprint
             ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -14,6 +14,7 @@ from tactful.engine.store.statements import Query, table
 from tactful.engine.store.tables import FlowRow, FlowVersion, SwitchRow
 from tactful.flows.load import load_sources
 from tactful.flows.model import Flow
+from tactful.flows.problem import Problem
 
 FLOW, FLOW_VERSION, SWITCH = table(FlowRow), table(FlowVersion), table(SwitchRow)
 
@@ -30,7 +31,12 @@ _changes = Query(select(SWITCH.c.number).where(SWITCH.c.name == "flows"))  # ask
 
 
 class FlowGone(Exception):
-    """A stored version of a flow cannot be loaded any more; the message says why."""
+    """A stored version of a flow cannot be loaded any more. The message says why, and quotes nothing of the flow: it
+    may stand in the log. `problems` say more."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class Flowbook:
                 raise FlowGone(f"there is no flow version {version} in the database")
             loaded = load_sources(dict(json.loads(sources)), self._catalogue)
             if loaded.flow is None:
-                problems = "\n".join(problem.render() for problem in loaded.problems)
-                raise FlowGone(f"flow version {version} does not load any more:\n{problems}")
+                why = ", ".join(problem.in_short() for problem in loaded.errors)
+                raise FlowGone(f"flow version {version} does not load any more: {why}", loaded.errors)
             found = self._versions[version] = loaded.flow
         return found

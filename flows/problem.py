@@ -51,6 +51,10 @@ class Problem:
             lines.append("  hint: " + printable(self.hint))
         return "\n".join(lines)
 
+    def in_short(self) -> str:
+        """`file:line:col [code]`: where it is and what kind of problem, and nothing that stands in the file."""
+        return f"{printable(self.place.file)}:{self.place.line}:{self.place.column} [{self.code}]"
+
     def as_json(self) -> dict[str, Any]:
         """The same as plain data: file, line, column, severity, code, message, hint, source_line."""
         return {

@@ -89,6 +89,10 @@ def _not_set(error: Any) -> Trouble:
     return Trouble(str(error), "set it and run the command again: export NAME=…")
 
 
+def _flow_gone(error: Any) -> Trouble:
+    return Trouble(str(error), detail="\n".join(problem.render() for problem in error.problems))
+
+
 def _unknown_flow(error: Any) -> Trouble:
     return Trouble(f"no flow `{error}` is published", "`tactful status` lists those that are")
 
@@ -119,7 +123,7 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("tactful.engine.optout.webhooks", "BadSecret"): _as_said,
     ("tactful.engine.addresses", "BadAddress"): _bad_address,
     ("tactful.engine.records", "BadFile"): _as_said,
-    ("tactful.engine.flowbook", "FlowGone"): _as_said,
+    ("tactful.engine.flowbook", "FlowGone"): _flow_gone,
     ("tactful.engine.channels", "NoConnector"): _as_said,
     ("tactful.engine.render", "CannotRender"): _as_said,
     ("tactful.flows.draw.png", "PngUnavailable"): _as_said,

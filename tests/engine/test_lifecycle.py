@@ -509,8 +509,10 @@ def test_an_opt_out_is_taken_also_where_a_flow_does_not_load_any_more(tmp_path: 
     engine.close()
     fewer = {name: element for name, element in catalogue().items() if name != "pause"}
     engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}", elements=fewer)
-    with pytest.raises(FlowGone, match="flow version 1 does not load any more"):
+    with pytest.raises(FlowGone) as gone:
         engine.host.tick(MONDAY)
+    assert str(gone.value) == "flow version 1 does not load any more: flow.yaml:7:16 [unknown-type]"
+    assert ["there is no type of element `pause`" in each.render() for each in gone.value.problems] == [True]
     assert by_hand.block(engine, "ana@example.com", "email", MONDAY)
     assert by_hand.explain(engine, "ana@example.com", "email").block is not None
     assert by_hand.unblock(engine, "ana@example.com", "email", MONDAY, reason="asked to") == 1

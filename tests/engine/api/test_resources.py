@@ -319,7 +319,7 @@ def test_health_asks_for_no_flow(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
     """One that does not load any more stops the work, and is none of its business."""
 
     def gone(*_: object) -> int:
-        raise FlowGone
+        raise FlowGone("it is gone")
 
     monkeypatch.setattr(Flowbook, "refresh", gone)
     assert shop.client(None).get("/health").status_code == 200
