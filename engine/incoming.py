@@ -21,6 +21,8 @@ OPTED_OUT, OPTED_IN = "opted_out", "opted_in"
 """What a contact learns as their own event when somebody put their address on the Do Not Contact list for them, or took
 it off: they themselves, a provider, a person of ours. What a flow does to the list is no such event."""
 
+_ITS_OWN = OUTCOMES | {CONTACT_CHANGED}
+"""What the engine knows by itself, of whomever it is told."""
 
 _LARGEST = 2**63 - 1  # no database has numbers beyond
 
@@ -54,7 +56,7 @@ def written(each: Incoming) -> tuple[str | None, str | None]:
     """An event's data as it is kept; and why the event cannot be learnt, None where it can."""
     if not each.name:
         return None, "it has no name"
-    if each.name == CONTACT_CHANGED or (each.message is not None and each.name in OUTCOMES):
+    if each.name in _ITS_OWN:
         return None, f"{each.name!r} is not told: the engine knows it by itself"
     if each.message is not None and max(each.message) > _LARGEST:
         return None, f"there is no message {each.message}"

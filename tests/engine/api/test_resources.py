@@ -220,9 +220,11 @@ def test_events_are_answered_one_by_one(client: httpx.Client, shop: Shop) -> Non
 
 def test_a_sends_outcome_is_not_told_by_others(client: httpx.Client) -> None:
     client.post("/v1/events", json={"events": [{"name": "began", "contact": "ana"}]})
-    told = [{"name": name, "message": "1.1"} for name in ("sent", "failed", "suppressed")]
+    about: tuple[dict[str, str], ...] = ({"message": "1.1"}, {"contact": "ana"}, {"message": "1.1", "contact": "ana"})
+    told = [{"name": name, **whom} for name in ("sent", "failed", "suppressed") for whom in about]
     said = client.post("/v1/events", json={"events": told}).json()
-    assert said["refused"] == 3
+    assert {each["state"] for each in said["events"]} == {"refused"}
+    assert said["events"][1]["why"] == "'sent' is not told: the engine knows it by itself"
 
 
 @pytest.mark.parametrize("name", ['"\\ud800"', '{"a": "\\udc00"}', "1e999"])
