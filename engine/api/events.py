@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from asyncio import wrap_future
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
 from tactful.elements.contract import MessageKey
 from tactful.engine.api.fields import MOST, Body, Name, Time, fault_in
@@ -23,7 +24,20 @@ if TYPE_CHECKING:
 LONG = 20_000
 """Bytes of a body from which on it is looked at in a thread: nobody else is served meanwhile otherwise."""
 
-MessageName = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}\.[1-9][0-9]{0,8}$")]
+_MESSAGE = re.compile(r"[1-9][0-9]{0,17}\.[1-9][0-9]{0,8}")
+
+
+def _names_a_message(text: str) -> str:
+    if not _MESSAGE.fullmatch(text):
+        raise ValueError("it is no message's name, such as 1204.3")
+    return text
+
+
+MessageName = Annotated[
+    str,
+    AfterValidator(_names_a_message),
+    WithJsonSchema({"type": "string", "pattern": f"^{_MESSAGE.pattern}$"}),
+]
 
 
 class ToldEvent(Body):

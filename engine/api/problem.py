@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from tactful.engine.api.wording import worded
 from tactful.engine.flowbook import FlowGone
 from tactful.engine.store.database import StoreError
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
 MEDIA_TYPE = "application/problem+json"
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Those of RFC 9110 where older Pythons know the words of its forerunners."""
+
 MOST_FAULTS = 100
 """Faults named in one answer."""
 
@@ -36,7 +40,7 @@ class Fault(BaseModel):
     """One thing that is wrong with a request."""
 
     where: str = Field(description="Where: `body.events[3].name`, `query.channel`.", examples=["body.events[3].name"])
-    why: str = Field(description="What is wrong with it.", examples=["Field required"])
+    why: str = Field(description="What is wrong with it.", examples=["it is missing"])
 
 
 class ProblemBody(BaseModel):
@@ -78,7 +82,11 @@ def response_to(problem: HTTPException) -> Response:
 
 def written(status: int, detail: str | None = None, errors: Sequence[tuple[str, str]] = ()) -> bytes:
     """The body of a problem. In ASCII: what is quoted in it may be half a character."""
-    said: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    said: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
+        "status": status,
+    }
     if detail and detail != said["title"]:
         said["detail"] = detail
     if errors:
@@ -120,7 +128,11 @@ def _as_problem(error: RequestValidationError) -> Problem:
             return Problem(
                 400, f"the body is not JSON: {each['ctx']['error'].lower()} at character {each['loc'][-1] + 1}"
             )
-    return Problem(422, "the request is not as it should be", [(_place(each["loc"]), each["msg"]) for each in faults])
+    return Problem(422, "the request is not as it should be", [_fault(each) for each in faults])
+
+
+def _fault(found: Mapping[str, Any]) -> tuple[str, str]:
+    return _place(found["loc"]), worded(found["type"], found.get("ctx", {}))
 
 
 def _place(path: Sequence[int | str]) -> str:
