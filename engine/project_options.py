@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tactful.elements.contract import Covers, Level
 from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.duration import HOUR, Duration
-from tactful.elements.options.mistake import Mistake, meant
+from tactful.elements.options.mistake import Mistake, did_you_mean, meant
 from tactful.elements.options.words import normalise
 from tactful.engine.optout.countries import country_names
 from tactful.engine.rules.permission import LONGEST_LIMIT_DAYS, Limit
@@ -46,6 +46,8 @@ def _country(name: str) -> str:
 
 
 _YEARS = re.compile(r"\s*([0-9]{1,2})\s*(years?|y)\s*")
+_ONE_UNIT = re.compile(r"\s*[0-9]+\s*([^\W\d_]{3,60})\s*")
+_UNITS = ("years", "weeks", "days", "hours", "minutes", "seconds")
 
 SHORTEST_HISTORY_DAYS = 90
 """How long what journeys left behind is kept at least: links in messages lead somewhere for as long. Laws ask for 30
@@ -53,9 +55,13 @@ days (15 U.S.C. 7704(a)(3)(A)(ii)) and for 60 (Canada: S.C. 2010, c. 23, s. 11(2
 
 
 def _in_years(written: Any) -> Any:
-    """`5 years` as so many days, leap days included, so that it is never less."""
+    """`5 years` as so many days, leap days included, so that it is never less. Raises Mistake for `yeers`."""
     if isinstance(written, str) and (found := _YEARS.fullmatch(written)) and int(found[1]):
         return f"{-(-int(found[1]) * 1461 // 4)} days"
+    if isinstance(written, str) and (found := _ONE_UNIT.fullmatch(written)):
+        unit, at = found[1], found.start(1)
+        if did_you_mean(unit, _UNITS) == "years" and unit not in ("year", "years"):
+            raise Mistake(f"`{unit}` is no unit of time", at, "did you mean `years`?", "unknown-unit")
     return written
 
 

@@ -511,6 +511,14 @@ def test_what_is_no_time_to_keep_histories(folder, written):
     assert only(folder, f"opt_out: {{keep_history: {written}}}").severity == "error"
 
 
+@pytest.mark.parametrize(("written", "hint"), [("2 yeers", "years"), ("1 jear", "years"), ("100 dais", "days")])
+@pytest.mark.parametrize("option", ["keep_journeys: %s", "opt_out: {keep_history: %s}"])
+def test_a_mistyped_year_is_known(folder, option, written, hint):
+    problem = only(folder, option % written)
+    assert (problem.code, problem.hint) == ("unknown-unit", f"did you mean `{hint}`?")
+    assert problem.place.column == option.index("%") + 1 + written.index(" ") + 1
+
+
 def test_limits_look_back_so_far(folder):
     assert only(folder, "limits: [{messages: 1, per: 401 days}]").code == "too-long"
     assert (
