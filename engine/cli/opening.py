@@ -44,7 +44,8 @@ def load(file: Path) -> Project:
     """The project of a file. Raises Trouble, after printing its mistakes."""
     project, found = load_project(file)
     if project is None:
-        problems.show([each for each in found if each.severity == "error"], to_stderr=True)
+        errors = [each for each in found if each.severity == "error"]
+        problems.show(errors, to_stderr=True, of_flows=False)
         raise Trouble(f"{file} has mistakes, so nothing can be done with this project", "mend what is named above")
     return project
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tactful.engine.cli.screen import err, out
+from tactful.engine.cli.screen import err, json_log, out
 from tactful.flows.problem import printable
 
 if TYPE_CHECKING:
@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from tactful.flows.problem import Problem
 
 
-def show(problems: Iterable[Problem], *, to_stderr: bool = False) -> None:
-    """Print problems, in colour on a terminal; without, they are exactly what `Problem.render` gives."""
+def show(problems: Iterable[Problem], *, to_stderr: bool = False, of_flows: bool = True) -> None:
+    """Print problems, in colour on a terminal; without, they are exactly what `Problem.render` gives. In a log of JSON
+    lines each is one of them; those `of_flows` in short, for the log holds nothing of what people are told."""
+    log = json_log() if to_stderr else None
     file = sys.stderr if to_stderr else sys.stdout
     for problem in problems:
-        if file.isatty():
+        if log is not None:
+            said = {} if of_flows else {"why": problem.message}
+            hint = None if of_flows else problem.hint
+            log.error("a file has a mistake", problem=problem.in_short(), **said, hint=hint or "tactful check")
+        elif file.isatty():
             (err() if to_stderr else out()).print(coloured(problem), soft_wrap=True)
         else:
             file.write(problem.render() + "\n")

@@ -65,6 +65,14 @@ def warn(message: str) -> None:
     err().print(Text.assemble(("warning: ", "warn"), plain(message, lines=True)))
 
 
+def json_log() -> Any:
+    """The log, where stderr is one of JSON lines: in `serve`, where no terminal is. Else None."""
+    structlog = sys.modules.get("structlog")  # only `serve` says where its log goes
+    if structlog is None or not structlog.is_configured() or sys.stderr.isatty():
+        return None
+    return structlog.get_logger()
+
+
 def print_json(value: Any) -> None:
     """A result as JSON, on stdout."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"

@@ -57,12 +57,12 @@ def serve(
     from tactful.engine.running import only_one
     from tactful.engine.store.database import open_store
 
+    clock = SystemClock()
+    _log_to_stderr(clock)  # first, so that what keeps it from beginning is said there as well
     if only is not None:
         one_of(only, ("runner", "api"), "--only")
     opened = the_project(project)
     sound = flows_to_publish(opened, None, project) if publish else []
-    clock = SystemClock()
-    _log_to_stderr(clock)
     with closing(open_store(opened.database_url())) as store:
         _bring_up_to_date(store, clock)
     with the_engine(opened, create=True) as engine:

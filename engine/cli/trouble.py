@@ -1,4 +1,5 @@
-"""How every error ends: one clear message on stderr (what is wrong, where, what to do) and an exit code."""
+"""How every error ends: one clear message on stderr (what is wrong, where, what to do) and an exit code. Where stderr
+is a log of JSON lines, it is one of them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tactful.engine.cli.frame import PROBLEMS, WRONG_USE
-from tactful.engine.cli.screen import err, plain
+from tactful.engine.cli.screen import err, json_log, plain
 
 
 class Trouble(Exception):
@@ -39,8 +40,15 @@ def end(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         err().print("\nstopped; what was done until now is done", style="warn")
         return 130
-    trouble = error if isinstance(error, Trouble) else _explained(error)
-    show(trouble)
+    explain = _as_it_is if isinstance(error, Trouble) else _explanation(error)
+    trouble = explain(error)
+    log = json_log()
+    if log is None:
+        show(trouble)
+    elif explain in _QUOTING:
+        log.error(trouble.message.partition(": ")[0], exc_info=error)
+    else:
+        log.error(trouble.message, **({"hint": trouble.hint} if trouble.hint else {}))
     return trouble.code
 
 
@@ -66,11 +74,20 @@ def caret(text: str, at: int) -> str:
 # --- What other parts raise ----------------------------------------------------------------------
 
 
-def _explained(error: BaseException) -> Trouble:
+def _explanation(error: BaseException) -> Callable[[Any], Trouble]:
     for (module, name), explain in _KNOWN.items():
         kind = getattr(sys.modules.get(module), name, None)  # what was never imported cannot have been raised
         if kind is not None and isinstance(error, kind):
-            return explain(error)
+            return explain
+    return _fault
+
+
+def _as_it_is(error: Any) -> Trouble:
+    trouble: Trouble = error
+    return trouble
+
+
+def _fault(error: Any) -> Trouble:
     return Trouble(
         f"tactful has a fault of its own: {type(error).__name__}: {error}",
         "please report it; TACTFUL_TRACEBACK=1 before the command shows where it happened",
@@ -135,3 +152,6 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("builtins", "OSError"): _file,
 }
 """Errors that are no fault of ours, by where they are defined, with what is said of them."""
+
+_QUOTING = (_fault, _database)
+"""Whose words may quote what was being worked on; the log holds nothing of that."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tactful.engine.flowbook import FLOW_VERSION
+from tactful.engine.flowbook import FLOW_VERSION, Flowbook
 
 TACTFUL = Path(sys.executable).with_name("tactful")
 
@@ -239,17 +239,54 @@ def test_serve_after_a_kill(tactful, served):
     assert tactful("status", "--json").json["running"] is False
 
 
+def errors_of(ran):
+    """What a daemon that did not begin says to whoever collects logs: one JSON object a line."""
+    said = [json.loads(line) for line in ran.err.splitlines()]
+    assert {each.pop("level") for each in said} == {"error"}
+    assert all(each.pop("at").endswith("Z") for each in said)
+    return said
+
+
 def test_serve_with_a_broken_flow_does_not_begin(tactful, shop):
-    (shop / "flows" / "broken.yaml").write_text("flow: broken\n", encoding="utf-8")
-    assert "flows/broken.yaml:1:1: error:" in tactful("serve", "--publish", code=1).err
+    broken = "flow: broken\nelements: {offer: {type: pause, for: Ana Tajna}}\n"
+    (shop / "flows" / "broken.yaml").write_text(broken, encoding="utf-8")
+    assert errors_of(tactful("serve", "--publish", code=1)) == [
+        {"event": "a file has a mistake", "problem": "flows/broken.yaml:2:38 [bad-duration]", "hint": "tactful check"},
+        {"event": "flows/broken.yaml: mistakes, so nothing was published", "hint": "mend what is named above"},
+    ]
     assert not (shop / "tactful.db").exists()
+
+
+def test_what_keeps_serve_from_beginning_stands_in_the_log(tactful, shop, monkeypatch):
+    (shop / "tactful.yaml").rename(shop / "away.yaml")
+    (said,) = errors_of(tactful("serve", code=2))
+    assert said["event"] == "there is no tactful.yaml here or in a folder above"
+    assert said["hint"].startswith("go to your project's folder")
+    (shop / "away.yaml").rename(shop / "tactful.yaml")
+    bring_a_secret(shop)
+    (said,) = errors_of(tactful("serve", code=1))
+    assert said["event"] == "the environment variable TACTFUL_SECRET, the project's secret, is not set"
+
+
+def test_a_fault_of_ours_stands_in_the_log_without_what_it_quotes(tactful, open_shop, monkeypatch):
+    def fails(*_):
+        raise KeyError("ana@example.com")
+
+    monkeypatch.setattr(Flowbook, "refresh", fails)
+    ran = tactful("serve", code=1, faulty=True)
+    (said,) = errors_of(ran)
+    assert said["event"] == "tactful has a fault of its own"
+    assert said["exception"].endswith("in fails\nbuiltins.KeyError")
+    assert "ana@example.com" not in ran.err
 
 
 def test_serve_wants_a_folder_of_flows(tactful, shop):
     (shop / "flows").rename(shop / "flowz")
-    for command in ("check", "serve"):
-        ran = tactful(command, code=1)
-        assert "tactful.yaml:3:8: error: there is no folder `flows`" in ran.out + ran.err
+    assert "tactful.yaml:3:8: error: there is no folder `flows` [no-folder]" in tactful("check", code=1).out
+    first, last = errors_of(tactful("serve", code=1))
+    assert (first["problem"], first["why"]) == ("tactful.yaml:3:8 [no-folder]", "there is no folder `flows`")
+    assert first["hint"].startswith("make it")
+    assert last["event"].startswith("tactful.yaml has mistakes")
 
 
 def test_halt_works_whatever_is_wrong_with_a_flow(tactful, engine):
