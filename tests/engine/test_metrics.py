@@ -32,8 +32,8 @@ from tactful.engine.optout.sources import BOUNCE, BY_HAND, kind_of
 from tactful.engine.outbox import Settled
 from tactful.engine.pulse import Pulse
 from tactful.engine.runner import Runner
-from tactful.engine.store.database import Store, StoreError
 from tactful.engine.senders import Secret
+from tactful.engine.store.database import Store, StoreError
 from tactful.engine.store.statements import INBOUND, MESSAGE
 from tactful.engine.store.tally import Observer, Tally, tally_of
 from tactful.engine.testing import World
