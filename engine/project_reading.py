@@ -124,7 +124,6 @@ class _Reading:
                 self._report.error(entry.spot, "unknown-option", f"{quoted(key)} does not stand here", hint)
         owner = Owner(self._file.name, self._root.spot, frozenset(_ELSEWHERE))
         options = fit(ProjectOptions, self._root, owner, self._report)
-        flows = self._flows(options)
         contact = self._section("contact", self._contact)
         senders = self._section("senders", self._senders)
         limits = self._limits()
@@ -133,12 +132,12 @@ class _Reading:
         http = self._section("http", self._http)
         webhooks = self._webhooks()
         self._warn(options, senders, opt_out)
-        if options is None or flows is None:
+        if options is None:
             return None
         return Project(
             file=self._file,
             database=options.database,
-            flows=flows,
+            flows=(self._file.parent / options.flows).resolve(),
             contact=contact,
             senders=senders,
             limits=limits,
@@ -152,20 +151,6 @@ class _Reading:
             http=http,
             webhooks=webhooks,
         )
-
-    def _flows(self, options: ProjectOptions | None) -> Path | None:
-        if options is None:
-            return None
-        folder = (self._file.parent / options.flows).resolve()
-        entry = self._root.entries.get("flows")
-        if entry is not None and not folder.is_dir():
-            written = quoted(str(options.flows))
-            message = f"there is no folder {written}"
-            hint = "make it, or name the one with the flow files, as seen from this file"
-            if folder.exists():
-                message, hint = f"{written} is a file, not a folder", "name the folder it stands in"
-            self._report.error(value_spot(entry.piece, entry.spot), "no-folder", message, hint)
-        return folder
 
     def _section(self, name: str, read_it: Callable[[MapPiece], _Read]) -> _Read | None:
         entry = self._root.entries.get(name)
@@ -407,6 +392,12 @@ class _Reading:
                 hint = "put the address in an environment variable and write `{env: NAME_OF_THE_VARIABLE}`"
                 message = "a password stands here, in a file that is shared and kept for ever"
                 self._report.warning(value_spot(entry.piece, entry.spot), "secret-in-file", message, hint)
+        folder = self._root.entries.get("flows")
+        if options is not None and folder is not None and not (self._file.parent / options.flows).is_dir():
+            # A warning: what needs no flows must go on, `tactful halt` above all.
+            message = f"there is no folder {quoted(str(options.flows))}, so there are no flows"
+            hint = "make it, or name the one with the flow files, as seen from this file"
+            self._report.warning(value_spot(folder.piece, folder.spot), "no-folder", message, hint)
         if options is not None and options.secret is not None and options.secret.is_short(os.environ):
             entry = self._root.entries["secret"]
             message = f"the secret in {quoted(options.secret.env)} has fewer than {SHORTEST_SECRET} characters"

@@ -77,6 +77,8 @@ def serve(
             engine.host.flows.refresh(tx)
         if not engine.host.flows.live.by_id:
             log.warning("no flow is published", hint="tactful publish --all")
+        if not opened.flows.is_dir():
+            log.warning("there is no folder of flows, so none follows its file", folder=str(opened.flows))
         if opened.secret is not None and opened.secret.is_short(os.environ):
             log.warning("the project's secret is short: whoever guesses it signs links", hint="tactful check")
         if only == "api":

@@ -280,13 +280,11 @@ def test_a_fault_of_ours_stands_in_the_log_without_what_it_quotes(tactful, open_
     assert "ana@example.com" not in ran.err
 
 
-def test_serve_wants_a_folder_of_flows(tactful, shop):
+def test_a_folder_of_flows_that_is_not_there_is_said_and_halts_nobody(tactful, shop):
     (shop / "flows").rename(shop / "flowz")
-    assert "tactful.yaml:3:8: error: there is no folder `flows` [no-folder]" in tactful("check", code=1).out
-    first, last = errors_of(tactful("serve", code=1))
-    assert (first["problem"], first["why"]) == ("tactful.yaml:3:8 [no-folder]", "there is no folder `flows`")
-    assert first["hint"].startswith("make it")
-    assert last["event"].startswith("tactful.yaml has mistakes")
+    assert "tactful.yaml:3:8: warning: there is no folder `flows`" in tactful("check").out
+    assert "there are no flow files in" in tactful("publish", "--all", code=2).err
+    assert tactful("halt", "--json").json["halted"] is True
 
 
 def test_halt_works_whatever_is_wrong_with_a_flow(tactful, engine):
