@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from tactful.elements.contract import Purpose, QuietHours, Settings
+from tactful.elements.contract import CONTACT_CHANGED, Purpose, QuietHours, Send, Settings
 from tactful.elements.options.condition import Condition
 from tactful.elements.options.duration import Duration
 from tactful.elements.options.mistake import Mistake, meant
@@ -176,6 +176,7 @@ def read_entry(written: Written | None, report: Report) -> tuple[Entry, Again] |
         return None
     entry: Entry = ByHand()
     if options.event is not None:
+        _warn_of_what_is_never_told(options.event, piece, report)
         entry = ByEvent(options.event, options.where)
     elif options.segment is not None:
         entry = BySegment(options.segment)
@@ -218,6 +219,8 @@ def _stop_rule(piece: MapPiece, report: Report) -> StopRule | None:
     options = fit(StopRuleOptions, piece, Owner("stop_when", piece.spot), report)
     if options is None or not sound:
         return None
+    if options.event is not None:
+        _warn_of_what_is_never_told(options.event, piece, report)
     return StopRule(options.event, options.where, options.when, options.goal)
 
 
@@ -261,6 +264,18 @@ def mapping(piece: Piece, name: str, key: Spot, report: Report, hint: str | None
         kind = kind_of(piece.plain())
         report.error(spot, "wrong-type", f"{name} is a mapping (`key: value`), not {kind}", hint)
     return None
+
+
+def _warn_of_what_is_never_told(event: str, piece: MapPiece, report: Report) -> None:
+    """A warning: flows that were published with it must load."""
+    if event not in (*Send.exits, CONTACT_CHANGED):
+        return
+    written = piece.entries["event"]
+    what, hint = "how a send ends", f"every send has an exit `{event}`: name it in its `next`"
+    if event == CONTACT_CHANGED:
+        what, hint = "known to the engine alone", "a condition on the contact says it: `segment`, or `when` of a rule"
+    message = f"{quoted(event)} is {what}, and no event that is ever told"
+    report.warning(value_spot(written.piece, written.spot), "never-told", message, hint)
 
 
 def _refuse_empty(piece: MapPiece, report: Report) -> None:
