@@ -159,7 +159,8 @@ class Daemon:
                     self._worker.beat()
                     self._take_over()
                 except StoreError as error:  # it hands over nothing until it is heard again
-                    log.error("this daemon cannot say that it is alive", why=str(error))
+                    if self._lost_at is None:
+                        log.error("this daemon cannot say that it is alive, and hands nothing over", why=str(error))
                     self._lost()
             self._tell_when_back()
             if now_steady >= files_at:

@@ -260,8 +260,7 @@ def test_that_the_database_is_back_is_said_once(postgresql: Server, tmp_path: Pa
     with psycopg.connect(elsewhere, autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         admin.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        until(daemon, "this daemon cannot say that it is alive")
-        until(daemon, "this daemon cannot say that it is alive")
+        until(daemon, "this daemon cannot say that it is alive, and hands nothing over")
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     until(daemon, BACK)
     daemon.send_signal(signal.SIGTERM)
