@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tactful.elements.contract import Covers
+from tactful.elements.contract import NOTHING, Covers
 from tactful.engine.compose import Engine
 from tactful.engine.erasing import erase
 from tactful.engine.optout import by_hand, do_not_contact
@@ -164,7 +164,8 @@ _PUSH = st.builds(
     Entry, st.sampled_from(["c-1001", "1001", "ana.k"]), st.sampled_from(["push", "all"]), _SENDERS, _COVERS
 )
 _CHANGES = st.lists(
-    st.builds(Change, st.just(True), _ENTRIES | _PUSH, _TEXT.filter(bool), st.none() | _TEXT), max_size=8
+    st.builds(Change, st.just(True), _ENTRIES | _PUSH, _TEXT.filter(bool), st.none() | _TEXT, st.just(NOTHING)),
+    max_size=8,
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tactful.elements.contract import Covers
+from tactful.elements.contract import NOTHING, Covers
 from tactful.engine.addresses import BadAddress
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
@@ -119,7 +119,9 @@ entries = st.builds(
     st.sampled_from(["", SENDER]),
     st.sampled_from(["marketing", "everything"]),
 )
-changes = st.lists(st.builds(Change, st.booleans(), entries, st.just("a test")), max_size=12)
+changes = st.lists(
+    st.builds(Change, st.booleans(), entries, st.just("a test"), st.none(), st.just(NOTHING)), max_size=12
+)
 
 
 @given(st.lists(changes, max_size=4))
