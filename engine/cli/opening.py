@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tactful.elements.contract import Contact, Element, Send
     from tactful.elements.options.condition import Condition
     from tactful.engine.compose import Engine
+    from tactful.engine.store.tally import Observer
     from tactful.flows.load import Loaded
     from tactful.flows.model import AttributeType, Flow, Node, Surroundings
 
@@ -87,9 +88,12 @@ def database_file(project: Project) -> Path | None:
 
 
 @contextmanager
-def the_engine(project: Project, *, create: bool = False, flows: bool = True) -> Iterator[Engine]:
+def the_engine(
+    project: Project, *, create: bool = False, flows: bool = True, observer: Observer | None = None
+) -> Iterator[Engine]:
     """The engine on a project's database. Only with `create` a database is made that is not there yet. Without
-    `flows`, it does not look at the published flows: what must work always must not fail for one that is broken."""
+    `flows`, it does not look at the published flows: what must work always must not fail for one that is broken.
+    Without an `observer` of its own, it is said where a command has to wait for its turn to write."""
     file = database_file(project)
     if file is not None and not create and not file.exists():
         raise Trouble(
@@ -98,9 +102,10 @@ def the_engine(project: Project, *, create: bool = False, flows: bool = True) ->
         )
     if file is not None and file.is_dir():
         raise Trouble(f"the database {shown(file)} is a folder", "mend `database:` in the project file")
+    from tactful.engine.cli.patience import Patience
     from tactful.engine.compose import open_engine_of
 
-    engine = open_engine_of(project)
+    engine = open_engine_of(project, Patience() if observer is None else observer)
     try:
         if flows:
             with engine.store.read() as tx:

@@ -56,6 +56,7 @@ def serve(
     from tactful.engine.clock import SystemClock
     from tactful.engine.running import only_one
     from tactful.engine.store.database import open_store
+    from tactful.engine.store.tally import Observer
 
     clock = SystemClock()
     _log_to_stderr(clock)  # first, so that what keeps it from beginning is said there as well
@@ -65,7 +66,7 @@ def serve(
     sound = flows_to_publish(opened, None, project) if publish else []
     with closing(open_store(opened.database_url())) as store:
         _bring_up_to_date(store, clock)
-    with the_engine(opened, create=True) as engine:
+    with the_engine(opened, create=True, observer=Observer()) as engine:
         if only != "api":
             with only_one(engine.store.path):
                 pass  # refused here, before anything is published
@@ -165,6 +166,7 @@ def halt(
     """
     from tactful.engine import switches
     from tactful.engine.cli.opening import the_project
+    from tactful.engine.cli.patience import Patience
     from tactful.engine.cli.screen import local, out, print_json, utc
     from tactful.engine.clock import SystemClock
     from tactful.engine.store.database import open_store
@@ -172,6 +174,7 @@ def halt(
 
     opened = the_project(project)
     with closing(open_store(opened.database_url())) as store:
+        store.observer = Patience()
         if not is_behind(store):  # the brake works on an older schema, too
             store.lay_out()
         with store.write() as tx:
