@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tactful.elements import catalogue
 from tactful.elements.contract import Element
+from tactful.engine.enrolments import Enrolments
 from tactful.engine.host import Host
 from tactful.engine.keyring import keyring_of
 from tactful.engine.lifecycle import Lifecycle
@@ -17,6 +18,7 @@ from tactful.engine.rules.permission import NO_POLICY, Policy
 from tactful.engine.store.database import Store, StoreError, open_store
 from tactful.engine.store.tally import Observer
 from tactful.engine.telling import Teller
+from tactful.engine.under_way import UnderWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Engine:
     host: Host
     teller: Teller
     lifecycle: Lifecycle
+    enrolments: Enrolments
+    under_way: UnderWay
     outbox: Outbox
     do_not_contact: DoNotContactList
 
@@ -63,7 +67,10 @@ def open_engine(
         raise
     do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
     host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
-    return Engine(store, host, Teller(host), Lifecycle(host), Outbox(host, policy), do_not_contact)
+    lifecycle, enrolments = Lifecycle(host), Enrolments(host)
+    under_way = UnderWay(host, lifecycle, enrolments)
+    outbox = Outbox(host, policy)
+    return Engine(store, host, Teller(host), lifecycle, enrolments, under_way, outbox, do_not_contact)
 
 
 def open_engine_of(project: Project, observer: Observer | None = None) -> Engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -37,6 +37,14 @@ class FlowGone(Exception):
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class UnknownFlow(Exception):
+    """There is no published flow of that name."""
+
+
+class WrongState(Exception):
+    """A flow cannot do that from the state it is in; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,18 @@ class Flowbook:
     def state(self) -> dict[str, str]:
         """Flow id -> `live`, `paused`, `finishing` or `stopped`."""
         return self._page.state
+
+    def number_of(self, flow: str) -> int:
+        """A flow's number in the database. Raises UnknownFlow."""
+        if flow not in self.number:
+            raise UnknownFlow(flow)
+        return self.number[flow]
+
+    def must_be(self, flow: str, allowed: Collection[str]) -> None:
+        """Raises WrongState where a flow's state is none of these."""
+        is_now = self.state[flow]
+        if is_now not in allowed:
+            raise WrongState(f"flow {flow} is {is_now}; only one that is {' or '.join(sorted(allowed))} can do that")
 
     def refresh(self, tx: Connection) -> int:
         """Read the published flows again if they changed since; how often they had, as this transaction sees it: one

@@ -26,7 +26,7 @@ from tactful.elements.contract import (
     MessageKey,
     Settings,
 )
-from tactful.engine.flowbook import Flowbook
+from tactful.engine.flowbook import Flowbook, UnknownFlow
 from tactful.engine.incoming import REPLIED, Incoming, Told, newest_of, whose, written
 from tactful.engine.interpreter import REMOVED
 from tactful.engine.optout import noes
@@ -70,10 +70,6 @@ _LEARNT = Told("learnt")
 _NOBODY_READ: Mapping[int, Contact] = MappingProxyType({})  # no contact was read before
 _TIME_CAME: Sequence[Stimulus] = (TimeCame(),)
 _NO_FLOWS: frozenset[str] = frozenset()
-
-
-class UnknownFlow(Exception):
-    """There is no published flow of that name."""
 
 
 class Host:

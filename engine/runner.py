@@ -9,9 +9,9 @@ from sqlalchemy import select
 from tactful.elements.contract import Instant
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
+from tactful.engine.enrolments import NEXT_SCHEDULE
 from tactful.engine.history import Pruning
 from tactful.engine.host import BATCH
-from tactful.engine.lifecycle import NEXT_SCHEDULE
 from tactful.engine.optout.inbox import NEXT_OVERDUE, Inbox
 from tactful.engine.optout.retention import Retention
 from tactful.engine.pulse import Pulse
@@ -70,9 +70,9 @@ class Runner:
     def _next_piece(self, due_at: Instant | None) -> bool:
         """Do the next piece of what is due or under way; whether there was any. Woken for nothing, it keeps nobody from
         writing."""
-        lifecycle, now = self._engine.lifecycle, self._clock.now()
+        under_way, now = self._engine.under_way, self._clock.now()
         is_due = due_at is not None and due_at <= now
-        did = bool((is_due and self._fire(now)) or lifecycle.go_on(now) or (is_due and self._read_overdue(now)))
+        did = bool((is_due and self._fire(now)) or under_way.go_on(now) or (is_due and self._read_overdue(now)))
         self.pulse.worked_at = self._clock.monotonic()
         if did:
             self._moved()
@@ -95,7 +95,7 @@ class Runner:
         with self._engine.store.read() as tx:
             self._engine.host.flows.refresh(tx)
             fires, starts, overdue = _next.rows(tx)[0]
-        looks = self._engine.lifecycle.next_look(now)
+        looks = self._engine.under_way.next_look(now)
         return _earliest(fires, starts, looks, None if self._inbox is None else overdue)
 
 

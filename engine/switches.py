@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from tactful.elements.contract import Instant
 from tactful.engine.store.statements import Query, insert_or, table
@@ -35,7 +35,24 @@ def halt(tx: Connection, now: Instant, why: str | None) -> None:
 
 def resume_sending(tx: Connection) -> bool:
     """Go on sending; whether it had been stopped."""
-    return tx.execute(delete(SWITCH).where(SWITCH.c.name == "halt")).rowcount > 0
+    return drop_switch(tx, "halt")
+
+
+def set_switch(tx: Connection, name: str, number: int) -> None:
+    """Remember a number under a name."""
+    if tx.execute(update(SWITCH).where(SWITCH.c.name == name).values(number=number)).rowcount == 0:
+        tx.execute(insert(SWITCH).values(name=name, number=number))
+
+
+def held_switch(tx: Connection, name: str) -> int:
+    """A switch's number, 0 at first, which nobody else changes before the end."""
+    tx.execute(insert_or(tx.dialect.name, SWITCH).values(name=name, number=0).on_conflict_do_nothing())
+    return int(tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == name).with_for_update()) or 0)
+
+
+def drop_switch(tx: Connection, name: str) -> bool:
+    """Forget a name; whether it was known."""
+    return tx.execute(delete(SWITCH).where(SWITCH.c.name == name)).rowcount > 0
 
 
 def flows_changed(tx: Connection) -> None:

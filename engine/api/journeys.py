@@ -12,7 +12,7 @@ from tactful.engine.api.fields import LARGEST_INTEGER, MOST, Asked, Body, Name, 
 from tactful.engine.api.keys import needs
 from tactful.engine.api.problem import Problem
 from tactful.engine.api.strict import StrictRoute
-from tactful.engine.host import UnknownFlow
+from tactful.engine.flowbook import UnknownFlow
 
 if TYPE_CHECKING:
     from tactful.engine.clock import Clock

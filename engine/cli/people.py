@@ -105,11 +105,11 @@ def _enter_crowd(
     if not confirmed(f"Bring {of_all}{count(everybody, 'contact')} into {flow}?", yes):
         raise typer.Exit(PROBLEMS)
     begun_at = clock.now()
-    enrolment = engine.lifecycle.begin_enrolment(flow, audience, begun_at, data)
+    enrolment = engine.enrolments.begin(flow, audience, begun_at, data)
     refused: Counter[str] = Counter()
     with progress("bringing in", everybody) as came:
         while True:
-            step = engine.lifecycle.go_on_enrolling(enrolment, clock.now())
+            step = engine.enrolments.go_on(enrolment, clock.now())
             refused.update(step.refused)
             came(step.looked)
             if step.done:

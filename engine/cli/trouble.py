@@ -130,8 +130,8 @@ def _element(error: Any) -> Trouble:
 _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("tactful.engine.project", "NotSet"): _not_set,
     ("tactful.engine.store.database", "StoreError"): _as_said,
-    ("tactful.engine.host", "UnknownFlow"): _unknown_flow,
-    ("tactful.engine.lifecycle", "WrongState"): _as_said,
+    ("tactful.engine.flowbook", "UnknownFlow"): _unknown_flow,
+    ("tactful.engine.flowbook", "WrongState"): _as_said,
     ("tactful.engine.running", "AlreadyRunning"): _as_said,
     ("tactful.engine.running", "CannotLock"): _as_said,
     ("tactful.engine.api.keys", "BadKey"): _as_said,

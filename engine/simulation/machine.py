@@ -14,8 +14,8 @@ from tactful.elements.options.duration import SWING, Duration
 from tactful.elements.options.wall_time import MILLISECOND, wall_of
 from tactful.elements.wait_for_event import WaitForEvent
 from tactful.elements.wait_for_reply import WaitForReply
+from tactful.engine.enrolments import next_entry
 from tactful.engine.interpreter import LONGEST_WALK, zone_of
-from tactful.engine.lifecycle import next_entry
 from tactful.engine.project_options import Links
 from tactful.engine.rules import permission
 from tactful.engine.rules.permission import NO_POLICY, Policy

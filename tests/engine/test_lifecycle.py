@@ -13,9 +13,8 @@ from tactful.engine.clock import SetClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
-from tactful.engine.flowbook import FlowGone
+from tactful.engine.flowbook import FlowGone, WrongState
 from tactful.engine.incoming import Incoming
-from tactful.engine.lifecycle import WrongState
 from tactful.engine.optout import by_hand
 from tactful.engine.outbox import Settled
 from tactful.engine.store.sqlite import SqliteStore as Store
@@ -162,15 +161,15 @@ def test_a_crowd_stands_still_with_its_flow(world: World) -> None:
     world.publish(PING)
     for n in range(3):
         world.contact(f"c{n}@example.com")
-    enrolment = world.engine.lifecycle.begin_enrolment("f", None, world.clock.now())
-    world.engine.lifecycle.go_on_enrolling(enrolment, world.clock.now(), most=1)
+    enrolment = world.engine.enrolments.begin("f", None, world.clock.now())
+    world.engine.enrolments.go_on(enrolment, world.clock.now(), most=1)
     pause(world)
     world.settle()
     with pytest.raises(WrongState):
-        world.engine.lifecycle.go_on_enrolling(enrolment, world.clock.now())
+        world.engine.enrolments.go_on(enrolment, world.clock.now())
     assert len(world.journeys()) == 1
     world.publish(PING.replace("flow: f", "flow: other"))
-    world.engine.lifecycle.begin_enrolment("other", None, world.clock.now())
+    world.engine.enrolments.begin("other", None, world.clock.now())
     world.settle()
     assert len(world.journeys()) == 4, "and keeps no other crowd waiting"
     resume(world)
@@ -275,7 +274,7 @@ def journeys(engine: Engine) -> list[tuple[int, str]]:
 
 
 def run(engine: Engine, now: int) -> None:
-    while engine.host.tick(now) or engine.lifecycle.go_on(now):
+    while engine.host.tick(now) or engine.under_way.go_on(now):
         pass
 
 
@@ -329,8 +328,8 @@ def test_a_crowd_killed_on_its_way_enters_whole_and_once(
     mortal.dies_before(at, monkeypatch)
 
     def enter() -> None:
-        enrolment = mortal.engine.lifecycle.begin_enrolment("f", None, MONDAY)
-        while not mortal.engine.lifecycle.go_on_enrolling(enrolment, MONDAY).done:
+        enrolment = mortal.engine.enrolments.begin("f", None, MONDAY)
+        while not mortal.engine.enrolments.go_on(enrolment, MONDAY).done:
             pass
 
     died(enter)
@@ -398,7 +397,7 @@ def test_those_due_longest_ago_go_on_first(world: World, monkeypatch: pytest.Mon
     pause(world)
     resume(world)
     gone: list[int] = []
-    while world.engine.lifecycle.go_on(world.clock.now()):
+    while world.engine.under_way.go_on(world.clock.now()):
         gone += [each.contact for each in world.journeys() if each.due_at is not None and each.contact not in gone]
     assert gone == [2, 1, 3]
 
@@ -412,14 +411,14 @@ def test_a_flow_that_finishes_again_is_looked_through_again(world: World) -> Non
     world.happens("began", "ben@example.com")
     now = world.clock.now
     world.engine.lifecycle.stop("f", now())
-    assert not world.engine.lifecycle.go_on(now()), "both are inside"
+    assert not world.engine.under_way.go_on(now()), "both are inside"
     world.engine.host.take_out("f", ["ana@example.com"], now())
-    assert not world.engine.lifecycle.go_on(now()), "one is inside"
+    assert not world.engine.under_way.go_on(now()), "one is inside"
     world.publish(PING)
     world.happens("began", "ana@example.com")
     world.engine.lifecycle.stop("f", now())
     world.engine.host.take_out("f", ["ben@example.com"], now())
-    assert not world.engine.lifecycle.go_on(now()), "the other is inside"
+    assert not world.engine.under_way.go_on(now()), "the other is inside"
     assert world.engine.lifecycle.take_all_out("f", now()) == 1
     assert world.engine.lifecycle.take_all_out("f", now()) == 0
     assert [each.state for each in world.journeys()] == ["removed"] * 3

@@ -408,19 +408,19 @@ def inside(pair: Pair, flow: str) -> list[int]:
 
 def test_a_crowd_enters_beside_who_writes_something_else(pair: Pair) -> None:
     pair.world.publish(CROWD)
-    enrolment = pair.one.lifecycle.begin_enrolment("crowd", None, MONDAY)
+    enrolment = pair.one.enrolments.begin("crowd", None, MONDAY)
     with pair.one.host.transaction(shared=True) as here:
         hold(here, [4])
-        assert pair.other.lifecycle.go_on_enrolling(enrolment, MONDAY, 3).looked == 3
-        done = pair.waits(lambda: pair.other.lifecycle.go_on_enrolling(enrolment, MONDAY, 3))
+        assert pair.other.enrolments.go_on(enrolment, MONDAY, 3).looked == 3
+        done = pair.waits(lambda: pair.other.enrolments.go_on(enrolment, MONDAY, 3))
     done()
     assert inside(pair, "crowd") == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_crowd_that_two_bring_in_enters_once(pair: Pair) -> None:
     pair.world.publish(CROWD)
-    enrolment = pair.one.lifecycle.begin_enrolment("crowd", None, MONDAY)
-    both(pair, lambda engine: not engine.lifecycle.go_on_enrolling(enrolment, MONDAY, 1).done)
+    enrolment = pair.one.enrolments.begin("crowd", None, MONDAY)
+    both(pair, lambda engine: not engine.enrolments.go_on(enrolment, MONDAY, 1).done)
     assert inside(pair, "crowd") == [1, 2, 3, 4, 5, 6]
 
 
@@ -428,7 +428,7 @@ def test_journeys_that_two_set_going_again_go_on_once(pair: Pair, monkeypatch: p
     monkeypatch.setattr(lifecycle, "BATCH", 2)
     pair.one.lifecycle.pause("f", MONDAY)
     pair.one.lifecycle.resume("f", MONDAY)
-    both(pair, lambda engine: engine.lifecycle.go_on(MONDAY))
+    both(pair, lambda engine: engine.under_way.go_on(MONDAY))
     assert [each.due_at for each in pair.world.journeys()] == [MONDAY + HOUR] * 6
     pair.one.host.tick(LATE)
     assert len(pair.world.messages()) == 6
@@ -450,7 +450,7 @@ def test_what_changes_with_time_is_looked_at_by_two_and_nobody_is_left_out(
         pair.world.contact(key, bought="2026-03-02")
     pair.world.publish(LATELY)
     tomorrow = MONDAY + 30 * HOUR
-    both(pair, lambda engine: engine.lifecycle.go_on(tomorrow))
+    both(pair, lambda engine: engine.under_way.go_on(tomorrow))
     assert len([goal for goal in pair.world.goals() if goal[1] == "lately"]) == 6
     with pair.one.store.read() as tx:
         assert tx.scalar(select(SWITCH.c.number).where(SWITCH.c.name == "looked_behind")) == 0
