@@ -5,13 +5,11 @@ The file is fitted to its models part by part, so that a message can name what i
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_args
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel
 
@@ -33,10 +31,9 @@ from tactful.engine.project_options import (
     PackRule,
     ProjectOptions,
 )
+from tactful.engine.project_warnings import warn_of_options, warn_of_senders
 from tactful.engine.rules.permission import Limit
 from tactful.engine.senders import (
-    HOW_TO_MAKE_A_SECRET,
-    SHORTEST_SECRET,
     AnySender,
     ConsoleSender,
     InfobipSender,
@@ -131,9 +128,10 @@ class _Reading:
         self._check_tracking(senders)
         http = self._section("http", self._http)
         webhooks = self._webhooks()
-        self._warn(options, senders, opt_out)
+        warn_of_senders(self._root, senders or {}, opt_out, self._report)
         if options is None:
             return None
+        warn_of_options(self._file, self._root, options, self._report)
         return Project(
             file=self._file,
             database=options.database,
@@ -383,41 +381,6 @@ class _Reading:
             self._report.error(spot, code, message, f"the first one is on line {first.place.line}")
         places.setdefault(name, spot)
 
-    # --- Seldom meant ---
-
-    def _warn(self, options: ProjectOptions | None, senders: Mapping[str, Sender] | None, opt_out: OptOut) -> None:
-        if options is not None and isinstance(options.database, str):
-            entry = self._root.entries.get("database")
-            if entry is not None and _has_password(options.database):
-                hint = "put the address in an environment variable and write `{env: NAME_OF_THE_VARIABLE}`"
-                message = "a password stands here, in a file that is shared and kept for ever"
-                self._report.warning(value_spot(entry.piece, entry.spot), "secret-in-file", message, hint)
-        folder = self._root.entries.get("flows")
-        if options is not None and folder is not None and not (self._file.parent / options.flows).is_dir():
-            # A warning: what needs no flows must go on, `tactful halt` above all.
-            message = f"there is no folder {quoted(str(options.flows))}, so there are no flows"
-            hint = "make it, or name the one with the flow files, as seen from this file"
-            self._report.warning(value_spot(folder.piece, folder.spot), "no-folder", message, hint)
-        if options is not None and options.secret is not None and options.secret.is_short(os.environ):
-            entry = self._root.entries["secret"]
-            message = f"the secret in {quoted(options.secret.env)} has fewer than {SHORTEST_SECRET} characters"
-            hint = f"{HOW_TO_MAKE_A_SECRET} makes one, with which links of old messages are no longer known"
-            self._report.warning(value_spot(entry.piece, entry.spot), "short-secret", message, hint)
-        written = self._root.get("senders")
-        for name, sender in (senders or {}).items():
-            if CHANNELS[sender.channel].address != "phone" or opt_out.links.enabled:
-                continue
-            if not (sender.two_way and any(_blocks_for(name, rule) for rule in opt_out.keywords)):
-                assert isinstance(written, MapPiece)
-                message = f"nobody can opt out from {quoted(name)}"
-                hint = "add a keyword rule for STOP" if sender.two_way else "enable opt-out links"
-                self._report.warning(written.entries[name].spot, "no-way-out", message, hint)
-
-
-def _blocks_for(sender: str, rule: KeywordRule | PackRule) -> bool:
-    blocks = isinstance(rule, PackRule) or rule.action == "block"
-    return rule.enabled and blocks and rule.sender in (None, sender)
-
 
 def _answerable(sender: str, channel: str) -> bool:
     """Whether people can answer a sender of this name. Raises Mistake for a name no sender there has."""
@@ -443,11 +406,3 @@ def _answerable(sender: str, channel: str) -> bool:
     if channel == "sms":
         hint += ", a short code, or a name of at most 11 letters and digits"
     raise Mistake(f"{quoted(sender)} cannot send {channel}", hint=hint, code="bad-sender")
-
-
-def _has_password(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.password) or any("password" in name for name, _ in parse_qsl(parts.query))
-    except ValueError:
-        return False
