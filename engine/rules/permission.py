@@ -142,7 +142,7 @@ def permission(
     if request.expires_at is not None and now >= request.expires_at:
         return Expire("held longer than it was valid for")
     if now < request.not_before:
-        return Hold(request.not_before, "to be tried again")
+        return _hold(request.not_before, "to be tried again", request)
     if known.review_until is not None:
         return _hold(max(known.review_until, now + 1), "an answer from there waits to be read", request)
     if marketing:

@@ -99,6 +99,8 @@ requests = st.builds(
     st.sampled_from([None, "ana@example.com"]),
     st.sampled_from(["marketing", "transactional"]),
     st.one_of(st.none(), st.integers(NOON - 3 * DAY, NOON + 400 * DAY)),
+    st.none(),
+    st.one_of(st.just(0), st.integers(NOON - 3 * DAY, NOON + 400 * DAY)),
 )
 instants = st.integers(NOON - 200 * DAY, NOON + 400 * DAY)
 quiets = st.one_of(
@@ -213,6 +215,21 @@ def test_quiet_hours_end_to_the_minute() -> None:
     nine = moment("2026-03-03 21:00+00:00")
     assert quiet_until(NIGHT, nine - 1, UTC_ZONE) is None
     assert quiet_until(NIGHT, nine, UTC_ZONE) == nine + 11 * HOUR
+
+
+# --- what is to be tried again
+
+
+def test_what_is_to_be_tried_again_waits_for_its_time_and_for_no_refusal() -> None:
+    again = ASK._replace(not_before=NOON + HOUR)
+    assert permission(again, Known(), NO_POLICY, None, NOON, UTC_ZONE) == Hold(NOON + HOUR, "to be tried again")
+    assert permission(again, Known(), NO_POLICY, None, NOON + HOUR, UTC_ZONE) == Send()
+    blocks = [Block("ana@example.com", "email", "", "everything", "a person", NOON)]
+    assert permission(again, Known(blocks), NO_POLICY, None, NOON, UTC_ZONE) == Suppress(
+        "on the Do Not Contact list (a person)"
+    )
+    soon = again._replace(expires_at=NOON + 1)
+    assert permission(soon, Known(), NO_POLICY, None, NOON, UTC_ZONE) == Hold(NOON + 1, "to be tried again")
 
 
 # --- limits
