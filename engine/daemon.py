@@ -101,15 +101,15 @@ class Daemon:
                 self._leave()
                 raise
             self._take_over()
-            self._delivery.start()
-            self._webhooks.start()
-            self._alarm.start()
-            log.info("running", database=self._engine.store.name, flows=len(self._engine.host.flows.live.by_id))
-            for sender, why in self._delivery.closed.items():
-                log.warning("cannot send", sender=sender, why=why)
-            for sender in self._engine.outbox.waiting().keys() - (self._project.senders or {}).keys():
-                log.warning("messages wait for a sender that the project does not name", sender=sender)
+            self._alarm.start()  # first: the others wake it
             try:
+                self._delivery.start()
+                self._webhooks.start()
+                log.info("running", database=self._engine.store.name, flows=len(self._engine.host.flows.live.by_id))
+                for sender, why in self._delivery.closed.items():
+                    log.warning("cannot send", sender=sender, why=why)
+                for sender in self._engine.outbox.waiting().keys() - (self._project.senders or {}).keys():
+                    log.warning("messages wait for a sender that the project does not name", sender=sender)
                 with beside or nullcontext():
                     self._watch(changes, wall, steady)
                     log.info("stopping")

@@ -357,14 +357,14 @@ class Delivery:
             try:
                 sent = lane.deliver(self._stopping.is_set)
                 wait = 0.0 if sent else lane.seconds_to_next()
+                if sent:
+                    self._told()
             except StoreError as error:
                 log.error("a lane cannot go on and looks again soon", sender=lane.sender, why=str(error))
                 sent, wait = 0, LOOK_AGAIN_SECONDS
             except Exception:  # the lane must outlive its troubles; they are all logged
                 log.exception("a lane failed and looks again soon", sender=lane.sender)
                 sent, wait = 0, LOOK_AGAIN_SECONDS
-            if sent:
-                self._told()
-            elif wait:
+            if wait and not sent:
                 woken.wait(wait)
             self._stopping.wait(lane.seconds_of_rest())

@@ -77,7 +77,7 @@ def read_project(path: Path) -> tuple[Project | None, tuple[Problem, ...]]:
     return None if report.failed else project, _without_secrets(report.problems(str(path)))
 
 
-_MAY_HOLD_A_SECRET = ("secret-in-file", "unknown-database")
+_MAY_HOLD_A_SECRET = ("secret-in-file", "unknown-database", "bad-url")
 
 
 def _without_secrets(problems: Sequence[Problem]) -> tuple[Problem, ...]:

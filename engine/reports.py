@@ -253,6 +253,8 @@ def messages(
 
 def message(tx: Connection, key: MessageKey) -> MessageReport | None:
     """One message; None where there is none of this name."""
+    if max(key) >= 2**63:  # no database has such numbers
+        return None
     found = _messages(tx, [MESSAGE.c.journey == key.journey, MESSAGE.c.step == key.step], 1)
     return found[0] if found else None
 

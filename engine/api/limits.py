@@ -210,9 +210,17 @@ class Crowd:
             await response_to(busy)(scope, receive, send)
             return
         self._under_way += 1
+        status = 200
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, noting)
         finally:
             self._under_way -= 1
-            if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(TOLD_BY_GET):
+            may_change = scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(TOLD_BY_GET)
+            if may_change and status != 503:  # the database was away: nothing was committed
                 self._changed()

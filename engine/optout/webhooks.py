@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from tactful.elements.contract import Instant
 from tactful.engine.backoff import BACKOFF
@@ -30,7 +29,7 @@ from tactful.engine.optout.do_not_contact import ACT_COLUMNS, BLOCKED, Act, read
 from tactful.engine.project import NotSet
 from tactful.engine.rules.permission import ANY_SENDER
 from tactful.engine.store.database import Store
-from tactful.engine.store.statements import BLOCK_ACT, table
+from tactful.engine.store.statements import BLOCK_ACT, insert_or, table
 from tactful.engine.store.tables import WebhookRow
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ class Receiver:
         """A receiver that is new begins at the present end of the history."""
         with self._store.write() as tx:
             end = select(func.coalesce(func.max(BLOCK_ACT.c.id), 0)).scalar_subquery()
-            new = insert_or(_WEBHOOK).values(receiver=self.url, behind=end, tries=0)
+            new = insert_or(tx.dialect.name, _WEBHOOK).values(receiver=self.url, behind=end, tries=0)
             tx.execute(new.on_conflict_do_nothing())
 
     def tell(self, stopping: Callable[[], bool] = lambda: False) -> float | None:

@@ -25,6 +25,11 @@ def open_beside(database: Path, ending: str) -> int:
     file = os.open(name_beside(database, ending), flags, rights)
     with suppress(OSError):  # whoever did not make it
         os.fchmod(file, rights)  # past the umask: another user may follow
-        if found is not None:
+        if found is not None and (found.st_uid, found.st_gid) != _owner(file):  # a sandbox may forbid the very call
             os.fchown(file, found.st_uid, found.st_gid)
     return file
+
+
+def _owner(file: int) -> tuple[int, int]:
+    made = os.fstat(file)
+    return made.st_uid, made.st_gid

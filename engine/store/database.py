@@ -151,7 +151,10 @@ class Store(ABC):
 def open_store(url: str, image: bytes | None = None) -> Store:
     """The database of an address, as SQLAlchemy writes it. Opens no connection yet. Raises StoreError."""
     try:
-        backend = make_url(url).get_backend_name()
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if "@" in (parsed.host or ""):  # the end of a password that was written as it is
+            raise ValueError("no host has an @")
     except (ArgumentError, ValueError):  # what they say may quote a part of the password
         raise StoreError(
             "the address of the database cannot be read; write `sqlite:///…` or `postgresql+psycopg://…`, with the"

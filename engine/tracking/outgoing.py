@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from tactful.engine.channels import Outgoing
 from tactful.engine.channels.plain_text import plain_text
 from tactful.engine.senders import tracks
-from tactful.engine.store.statements import one_of, table
+from tactful.engine.store.statements import insert_or, one_of, table
 from tactful.engine.store.tables import LinkTargetRow
 from tactful.engine.tracking import rewriting
 from tactful.engine.tracking.memory import Memory
@@ -72,7 +71,8 @@ class Tracking:
         if not new:
             return found
         with self._store.write(shared=True) as tx:
-            tx.execute(insert_or(LINK_TARGET).on_conflict_do_nothing(), [{"url": url} for url in sorted(new)])
+            put_in = insert_or(tx.dialect.name, LINK_TARGET).on_conflict_do_nothing()
+            tx.execute(put_in, [{"url": url} for url in sorted(new)])
             found_now = select(LINK_TARGET.c.url, LINK_TARGET.c.id).where(one_of(LINK_TARGET.c.url, new))
             learnt = {row.url: row.id for row in tx.execute(found_now)}
         for url, id in learnt.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,12 @@ def other() -> Iterator[Other]:
     found.close()
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with_file = open_engine(f"sqlite:///{tmp_path / 'tactful.db'}")
-    yield with_file
-    with_file.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    on_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'tactful.db'}" if on_sqlite else request.getfixturevalue("postgresql").new_database()
+    with closing(open_engine(url)) as engine:
+        yield engine
 
 
 @pytest.fixture
