@@ -339,3 +339,9 @@ def test_of_what_stands_in_the_query_of_an_address_only_the_server_shows() -> No
     )
     by_socket = open_store(f"postgresql+psycopg:///acme?host=pg&{secrets}")
     assert by_socket.name == "postgresql+psycopg:///acme?host=pg"
+
+
+def test_a_password_with_an_at_sign_written_as_it_is_shows_nowhere() -> None:
+    with pytest.raises(StoreError, match="cannot be read") as refused:
+        open_store("postgresql+psycopg://app:Pg@S3cretPw@127.0.0.1/t1")
+    assert "S3cret" not in str(refused.value)

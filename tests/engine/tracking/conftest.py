@@ -9,10 +9,11 @@ import pytest
 from tests.engine.tracking.shop import NOTE, WIN_BACK, Shop
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     """A shop that sends Ana one message; it was sent a minute ago."""
-    shop = Shop(tmp_path, NOTE)
+    on_sqlite = request.param == "sqlite"
+    shop = Shop(tmp_path, NOTE, url=None if on_sqlite else request.getfixturevalue("postgresql").new_database())
     try:
         shop.happens("began")
         shop.clock.advance(60_000)

@@ -147,9 +147,11 @@ class Mail(HTMLParser):
 
 
 class Shop:
-    """A project with one flow and one sender that tracks, in `folder`."""
+    """A project with one flow and one sender that tracks, in `folder`; its database is there, or where `url` says."""
 
-    def __init__(self, folder: Path, flow: Path | str, track: str = "[opened, clicked]") -> None:
+    def __init__(
+        self, folder: Path, flow: Path | str, track: str = "[opened, clicked]", url: str | None = None
+    ) -> None:
         self.mail_server, self.web = MailServer(), WebServer()
         (folder / "tactful.yaml").write_text(
             f"senders:\n  {SENDER}: {{channel: email, via: smtp, host: 127.0.0.1, port: {self.mail_server.port}, "
@@ -160,7 +162,7 @@ class Shop:
         assert project is not None, [problem.render() for problem in problems]
         self.project = project
         self.clock = SetClock(MONDAY)
-        self.engine = open_engine(f"sqlite:///{folder / 'shop.db'}")
+        self.engine = open_engine(url or f"sqlite:///{folder / 'shop.db'}")
         if isinstance(flow, str):
             (folder / "flow.yaml").write_text(flow)
             flow = folder / "flow.yaml"
