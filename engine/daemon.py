@@ -72,6 +72,7 @@ class Daemon:
             None if project.keep_journeys is None else Pruning(engine, project.keep_journeys), self._stop.is_set,
         )  # fmt: skip
         self.pulse = runner.pulse
+        self._is_heard = True
         self._lost_at: float | None = None  # when the database was first found to be away, until it answers again
         self._alarm = Alarm(runner.work, clock, self._failed)
 
@@ -158,9 +159,11 @@ class Daemon:
                 try:
                     self._worker.beat()
                     self._take_over()
+                    self._is_heard = True
                 except StoreError as error:  # it hands over nothing until it is heard again
-                    if self._lost_at is None:
+                    if self._is_heard:
                         log.error("this daemon cannot say that it is alive, and hands nothing over", why=str(error))
+                    self._is_heard = False
                     self._lost()
             self._tell_when_back()
             if now_steady >= files_at:
