@@ -28,8 +28,9 @@ def migrate(
     `tactful serve` brings a database to the schema of a newer version when it starts. This does it and ends, for a
     large database that takes its time. No daemon may work on it meanwhile.
 
-    With --from it moves a project there, with everything in it: stop the daemon, name the new database in
-    `tactful.yaml` (`database: {env: DATABASE_URL}`), and say here where it was. The old database keeps all it has, in
+    With --from it moves a project there, with everything in it: stop the daemon and every `tactful serve --only api`,
+    which would go on writing to the old database unseen, name the new one in `tactful.yaml`
+    (`database: {env: DATABASE_URL}`), and say here where it was. The old database keeps all it has, in
     the newest schema. All of it arrives, or nothing.
 
     Example:

@@ -23,6 +23,7 @@ from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.daemon import AlreadyRunning, Daemon
 from tactful.engine.incoming import Incoming
+from tactful.engine.optout.webhooks import Webhooks
 from tactful.engine.project import Project, load_project
 from tactful.engine.store.statements import JOURNEY
 from tactful.flows.load import load_file
@@ -221,6 +222,19 @@ def test_a_second_daemon_on_one_database_is_refused(running: Running) -> None:
         second = Daemon(running.project, running.engine, CLOCK)
         with pytest.raises(AlreadyRunning, match="stop it first"):
             second.run()
+
+
+def test_a_daemon_of_which_a_part_does_not_start_ends(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hung half started, with threads that handed messages over, and no signal ended it."""
+
+    def fails(_: Webhooks) -> None:
+        raise OSError("no such part")
+
+    monkeypatch.setattr(Webhooks, "start", fails)
+    before = threading.active_count()
+    with pytest.raises(OSError, match="no such part"):
+        Daemon(running.project, running.engine, CLOCK).run()
+    assert threading.active_count() == before
 
 
 def test_a_file_that_breaks_keeps_its_last_good_version_and_says_so(running: Running) -> None:
