@@ -63,9 +63,10 @@ def migrate(
             out().print("The database has the schema of this version.")
         return
     url = from_folder(source, opened.root)
-    if url == opened.database_url():
-        raise wrong_use("the project is kept there now", "name the new database in the project file first")
     with closing(there), closing(open_store(url)) as here:
+        same_file = here.path is not None and there.path is not None and here.path.resolve() == there.path.resolve()
+        if same_file or url == opened.database_url():
+            raise wrong_use("the project is kept there now", "name the new database in the project file first")
         moved = _move(here, there, clock)
     if as_json:
         print_json({"rows": moved.total, "tables": moved.rows})

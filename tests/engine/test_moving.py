@@ -150,6 +150,12 @@ def test_nothing_is_not_moved(tmp_path: Path, target: str) -> None:
         migrate(source=target, project=tmp_path)
 
 
+def test_a_project_is_not_moved_to_where_it_is(tmp_path: Path, target: str) -> None:
+    for source in ("sqlite:///new.db", f"sqlite:///{tmp_path}/../{tmp_path.name}/new.db"):
+        with pytest.raises(Trouble, match="is kept there now"):
+            migrate(source=source, project=tmp_path)
+
+
 def laid_out(url: str) -> None:
     with closing(open_store(url)) as store:
         store.lay_out()
