@@ -33,15 +33,7 @@ from tactful.engine.project_options import (
 )
 from tactful.engine.project_warnings import warn_of_options, warn_of_senders
 from tactful.engine.rules.permission import Limit
-from tactful.engine.senders import (
-    AnySender,
-    ConsoleSender,
-    InfobipSender,
-    Sender,
-    SmtpSender,
-    TwilioSender,
-    tracks,
-)
+from tactful.engine.senders import AnySender, ConsoleSender, InfobipSender, Sender, SmtpSender, TwilioSender, tracks
 from tactful.flows.fit import Owner, fit
 from tactful.flows.model import AttributeType, Place
 from tactful.flows.pieces import Entry, ListPiece, MapPiece, Piece, ScalarPiece, value_spot

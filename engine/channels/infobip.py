@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tactful.engine.channels import Accepted, Blocked, Outcome, Outgoing, Refused
-from tactful.engine.channels.over_http import (
-    NOT_SENDABLE,
-    Answer,
-    Line,
-    by_status,
-    carry,
-    sendable,
-)
+from tactful.engine.channels.over_http import NOT_SENDABLE, Answer, Line, by_status, carry, sendable
 from tactful.engine.senders import InfobipSender
 
 if TYPE_CHECKING:

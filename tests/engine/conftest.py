@@ -71,6 +71,15 @@ def postgresql() -> Iterator[Server]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database that lasts, on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'shop.db'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def new_world(request: pytest.FixtureRequest) -> Iterator[Callable[..., World]]:
     """Make worlds, on each kind of database; they end with the test."""
     worlds = []

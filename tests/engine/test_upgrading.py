@@ -36,15 +36,6 @@ BACK = "the database answers again, and the work goes on"
 NO_FLOWS = "senders: {}\n"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database, on each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'shop.db'}"
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
-
-
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     """A database of the newest schema."""

@@ -77,10 +77,8 @@ def other() -> Iterator[Other]:
     found.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'tactful.db'}" if on_sqlite else request.getfixturevalue("postgresql").new_database()
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
     with closing(open_engine(url)) as engine:
         yield engine
 

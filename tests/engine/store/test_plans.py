@@ -67,8 +67,10 @@ def reads_no_whole_table(plan: str) -> bool:
     return "Seq Scan" not in plan and "Hash Join" not in plan and "Merge Join" not in plan
 
 
-def reads_in_order(plan: str) -> bool:
-    return "Sort" not in plan and "Bitmap" not in plan
+def assert_read_in_order(plan: str) -> None:
+    assert reads_no_whole_table(plan), plan
+    assert "Sort" not in plan, plan
+    assert "Bitmap" not in plan, plan
 
 
 @pytest.mark.parametrize(("name", "row"), [
@@ -131,9 +133,7 @@ def test_what_a_batch_of_a_thousand_reads_is_found_by_an_index(
 def test_of_a_great_many_that_are_due_some_are_found_without_a_look_at_all(
     large: Store, noted: Noted, query: Query, values: Any
 ) -> None:
-    plan = plan_of(large, noted, query.rows, *values)
-    assert reads_no_whole_table(plan), plan
-    assert reads_in_order(plan), plan
+    assert_read_in_order(plan_of(large, noted, query.rows, *values))
 
 
 @pytest.mark.parametrize("large", ["counted lately", "counted when small"], indirect=True)
@@ -144,6 +144,4 @@ def test_of_a_great_many_that_are_due_some_are_found_without_a_look_at_all(
 def test_of_a_great_many_who_left_a_flow_none_is_looked_at_again(
     large: Store, noted: Noted, query: Query, values: Any
 ) -> None:
-    plan = plan_of(large, noted, query.rows, *values)
-    assert reads_no_whole_table(plan), plan
-    assert reads_in_order(plan), plan
+    assert_read_in_order(plan_of(large, noted, query.rows, *values))

@@ -9,11 +9,10 @@ import pytest
 from tests.engine.tracking.shop import NOTE, WIN_BACK, Shop
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
+@pytest.fixture
+def shop(tmp_path: Path, url: str) -> Iterator[Shop]:
     """A shop that sends Ana one message; it was sent a minute ago."""
-    on_sqlite = request.param == "sqlite"
-    shop = Shop(tmp_path, NOTE, url=None if on_sqlite else request.getfixturevalue("postgresql").new_database())
+    shop = Shop(tmp_path, NOTE, url=url)
     try:
         shop.happens("began")
         shop.clock.advance(60_000)
