@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
+from tactful.elements.contract import Instant
 from tactful.engine.store.database import Store
 from tactful.engine.store.numbering import count_on
+from tactful.engine.store.sealing import seal
 from tactful.engine.store.tables import metadata
 
 ROWS = 1_000
@@ -46,10 +49,16 @@ def count_rows(source: Store) -> int:
         return sum(int(tx.scalar(select(func.count()).select_from(table)) or 0) for table in metadata.sorted_tables)
 
 
-def move(source: Store, target: Store, moved: Callable[[int], None] = lambda rows: None) -> Moved:
-    """Copy everything, in one transaction of each: all of it, or nothing. Both have the newest schema, and nobody
-    works on either. `moved` is told how many rows have come so far. Raises NotEmpty and NothingToMove."""
-    with source.read() as here, target.write() as there:
+def move(source: Store, target: Store, now: Instant, moved: Callable[[int], None] = lambda rows: None) -> Moved:
+    """Copy everything, in one transaction of each: all of it, or nothing. Both have the newest schema, and no daemon
+    works on either. Whoever else writes to the source waits; once all of it came, it takes no more writes.
+
+    `moved` is told how many rows have come so far. Raises NotEmpty and NothingToMove.
+    """
+    day = datetime.fromtimestamp(now / 1000, UTC).date()
+    with source.write() as here, target.write() as there:  # what is there is committed before the seal is
+        went = f"on {day} the project moved to {target.name}; name that one under `database:`"
+        seal(here, f"is not in use any more: {went}")
         for table in metadata.sorted_tables:
             if table.name in _LEFT_BEHIND:
                 there.execute(table.delete())  # of the keys, too: what was signed was signed by the source's

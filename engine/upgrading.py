@@ -50,8 +50,8 @@ def bring_up_to_date(store: Store, clock: Clock, begins: Callable[[str, str], No
 
 
 class SchemaWatch:
-    """Looks whether a database still has the schema of this version: once in `SCHEMA_SECONDS` at most, and only after
-    others changed something. Used by one thread."""
+    """Looks whether a database still has the schema of this version, and takes its writes: once in `SCHEMA_SECONDS` at
+    most, and only after others changed something. Used by one thread."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class SchemaWatch:
         self._look_at = 0.0
 
     def look(self, changed: bool) -> None:
-        """Raises WrongSchema, and says so in the log, where it has another. `changed` tells whether others committed
+        """Raises WrongSchema, and says so in the log, where it has not. `changed` tells whether others committed
         anything since the last call. A database that is away is looked at when it is back."""
         self._unseen = self._unseen or changed
         if not self._unseen or self._clock.monotonic() < self._look_at:
@@ -68,10 +68,8 @@ class SchemaWatch:
         self._look_at = self._clock.monotonic() + SCHEMA_SECONDS
         try:
             self._store.keep_to_schema()
-        except WrongSchema:
-            log.error(
-                "the database has the schema of another version now, so this process ends", database=self._store.name
-            )
+        except WrongSchema as error:
+            log.error("the database is not this version's to work on any more, so this process ends", why=str(error))
             raise
         except StoreError:
             return

@@ -33,6 +33,10 @@ class WrongSchema(StoreError):
     """The database is laid out as another version of tactful knows it, and not as this one does."""
 
 
+class Sealed(WrongSchema):
+    """The database takes no more writes (`sealing.py`); the message says why."""
+
+
 class ChangeWatch(Protocol):
     """Notices what other processes commit."""
 
@@ -86,14 +90,18 @@ class Store(ABC):
         lay_out(self)
 
     def keep_to_schema(self) -> None:
-        """Raises WrongSchema where the database, laid out before, has no longer the schema of this version."""
+        """Raises WrongSchema where the database, laid out before, has no longer the schema of this version, Sealed
+        where it takes no more writes."""
         from tactful.engine.store.migrations import is_newest
+        from tactful.engine.store.sealing import sealed_with
 
         if self.in_memory:
             return
         with self.read() as tx:
             if not is_newest(tx):
                 raise WrongSchema(f"the database {self.name} has the schema of another version of tactful now")
+            if words := sealed_with(tx):
+                raise Sealed(f"the database {self.name} {words}")
 
     @abstractmethod
     def changes(self) -> ChangeWatch:

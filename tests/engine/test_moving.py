@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ import pytest
 from tactful.engine.cli.migrate import migrate
 from tactful.engine.cli.trouble import Trouble
 from tactful.engine.clock import SetClock, SystemClock
+from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
 from tactful.engine.moving import NotEmpty, count_rows, move
 from tactful.engine.optout import by_hand
 from tactful.engine.running import AlreadyRunning, only_one
-from tactful.engine.store.database import open_store
+from tactful.engine.store.database import Sealed, StoreError, open_store
 from tactful.engine.store.migrations import schema_of
 from tactful.engine.testing import World
 from tactful.engine.upgrading import is_behind
@@ -70,7 +72,7 @@ def test_journeys_go_on_in_postgresql(tmp_path: Path, postgresql: Server) -> Non
     moving.close()
     source, target = open_store(here), open_store(there)
     came: list[int] = []
-    done = move(source, target, came.append)
+    done = move(source, target, MONDAY, came.append)
     assert done.total == count_rows(source) == count_rows(target) == came[-1]
     with target.read() as tx:
         counted = tx.exec_driver_sql("select reltuples from pg_class where relname = 'journey'").scalar_one()
@@ -91,7 +93,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
         lived(url).close()
     source, target = (open_store(url) for url in urls)
     with pytest.raises(NotEmpty, match="is not empty"):
-        move(source, target)
+        move(source, target, MONDAY)
     source.close()
     target.close()
 
@@ -106,9 +108,9 @@ def test_an_interrupted_move_leaves_nothing_behind(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        move(source, target, fails)
+        move(source, target, MONDAY, fails)
     assert count_rows(target) == 0
-    assert move(source, target).total == count_rows(source)
+    assert move(source, target, MONDAY).total == count_rows(source)
     source.close()
     target.close()
 
@@ -181,6 +183,64 @@ def test_what_dead_daemons_left_is_not_in_the_way(tmp_path: Path, postgresql: Se
         Worker(there, SetClock(0), "long gone").join()
         with there.write() as tx:
             assert may_work(tx, "a@acme.example", 1)
-        move(source, there)
+        move(source, there, MONDAY)
         with there.read() as tx:
             assert tx.exec_driver_sql("select count(*) from worker").scalar() == 0
+
+
+# --- the old database
+
+
+def test_what_is_told_to_the_old_database_while_it_moves_waits_and_is_refused(url: str, tmp_path: Path) -> None:
+    lived(url).close()
+    refused: list[StoreError] = []
+    with (
+        closing(open_store(url)) as source,
+        closing(open_engine(url)) as unseen,
+        closing(open_store(f"sqlite:///{tmp_path / 'new.db'}")) as target,
+    ):
+        target.lay_out()
+
+        def tell() -> None:
+            with pytest.raises(StoreError) as caught:
+                by_hand.block(unseen, "c20@example.com", "email", MONDAY)
+            refused.append(caught.value)
+
+        telling = threading.Thread(target=tell)
+
+        def half_way(rows: int) -> None:
+            if telling.ident is None:
+                telling.start()
+
+        rows = move(source, target, MONDAY, half_way).total
+        telling.join(60)
+        assert "is not in use any more: on 2026-03-02 the project moved to" in str(refused[0])
+        assert rows == count_rows(target) == count_rows(source)
+
+
+def test_a_project_does_not_move_twice_from_the_same_database(tmp_path: Path, target: str) -> None:
+    lived(target).close()
+    migrate(source=target, project=tmp_path)
+    with pytest.raises(Trouble, match="is not in use any more"):
+        migrate(source=target, project=tmp_path)
+
+
+def test_a_project_may_go_on_in_the_old_database_after_all(tmp_path: Path, target: str) -> None:
+    lived(target).close()
+    migrate(source=target, project=tmp_path)
+    (tmp_path / "tactful.yaml").write_text("database: sqlite:///old.db\n", encoding="utf-8")
+    with pytest.raises(Sealed, match=r"on \d{4}-\d\d-\d\d the project moved to .*new.db"):
+        migrate(project=tmp_path)
+    with pytest.raises(Trouble, match="say one of them"):
+        migrate(source=target, reopen=True, project=tmp_path)
+    migrate(reopen=True, project=tmp_path)
+    migrate(project=tmp_path)
+    world = World(MONDAY, database=target)
+    world.happens("began", "c15")
+    world.close()
+
+
+def test_nothing_is_reopened_that_is_not_there(tmp_path: Path, target: str) -> None:
+    with pytest.raises(Trouble, match="there is no database"):
+        migrate(reopen=True, project=tmp_path)
+    assert not (tmp_path / "new.db").exists()

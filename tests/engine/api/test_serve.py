@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import httpx
 import pytest
 from tests.engine.conftest import wait_until
 
+from tactful.engine.moving import move
 from tactful.engine.store import reading
+from tactful.engine.store.database import open_store
 
-from .conftest import ENVIRON, KEY, Shop
+from .conftest import CLOCK, ENVIRON, KEY, Shop
 
 TACTFUL = "from tactful.engine.cli import main; main()"
 ONE_EVENT = {"events": [{"name": "began", "contact": "ana", "id": "e-1"}]}
@@ -133,6 +136,23 @@ def test_the_two_may_run_apart(serve: Callable[..., Process], shop: Shop) -> Non
     assert api.end(signal.SIGINT) == 0
     assert runner.end() == 0
     assert "listening" not in {each["event"] for each in runner.log}
+
+
+def test_an_api_on_a_database_that_the_project_left_takes_nothing_more_and_ends(
+    serve: Callable[..., Process], shop: Shop
+) -> None:
+    api = serve("--only", "api", "--port", "0")
+    with api.client() as client, closing(open_store(f"sqlite:///{shop.folder / 'new.db'}")) as new:
+        new.lay_out()
+        move(shop.engine.store, new, CLOCK.now())
+        with suppress(httpx.TransportError):  # it may have ended
+            assert client.post("/v1/events", json=ONE_EVENT).status_code == 503
+    assert api.process.wait(60) == 1
+    api.end()
+    (said,) = [each for each in api.log if "so this process ends" in each["event"]]
+    assert "the project moved to" in said["why"]
+    with shop.engine.store.read() as tx:
+        assert reading.keys_seen(tx, ["e-1"]) == set()
 
 
 def test_without_a_section_for_it_nothing_listens(serve: Callable[..., Process], shop: Shop) -> None:
