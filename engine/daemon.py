@@ -72,8 +72,6 @@ class Daemon:
             None if project.keep_journeys is None else Pruning(engine, project.keep_journeys), self._stop.is_set,
         )  # fmt: skip
         self.pulse = runner.pulse
-        self._is_heard = True
-        self._lost_at: float | None = None  # when the database was first found to be away, until it answers again
         self._alarm = Alarm(runner.work, clock, self._failed)
 
     def stop(self) -> None:
@@ -159,13 +157,8 @@ class Daemon:
                 try:
                     self._worker.beat()
                     self._take_over()
-                    self._is_heard = True
-                except StoreError as error:  # it hands over nothing until it is heard again
-                    if self._is_heard:
-                        log.error("this daemon cannot say that it is alive, and hands nothing over", why=str(error))
-                    self._is_heard = False
-                    self._lost()
-            self._tell_when_back()
+                except StoreError:  # it hands over nothing until it is heard again
+                    pass
             if now_steady >= files_at:
                 files_at = now_steady + FILES_SECONDS
                 try:
@@ -190,24 +183,12 @@ class Daemon:
                 published = self._engine.lifecycle.publish(flow, self._clock.now())
                 log.info("a flow file changed and is live", flow=flow.id, version=published.version)
 
-    def _lost(self) -> None:
-        if self._lost_at is None:
-            self._lost_at = self._clock.monotonic()
-
-    def _tell_when_back(self) -> None:
-        """That the database was away stands in the log, whoever found it; that it is back is said once."""
-        worked_at, lost_at = self.pulse.worked_at, self._lost_at
-        if lost_at is not None and worked_at is not None and worked_at > lost_at:
-            self._lost_at = None
-            log.info("the database answers again, and the work goes on", seconds=round(worked_at - lost_at, 1))
-
     def _told(self) -> None:
         self._alarm.wake()
 
     def _failed(self, error: Exception) -> None:
-        log.error("the work failed; it goes on at the next heartbeat", exc_info=error)
-        if isinstance(error, StoreError):
-            self._lost()
+        if not isinstance(error, StoreError):  # that is said by whoever watches the database
+            log.error("the work failed; it goes on at the next heartbeat", exc_info=error)
 
 
 @contextmanager

@@ -359,8 +359,7 @@ class Delivery:
                 wait = 0.0 if sent else lane.seconds_to_next()
                 if sent:
                     self._told()
-            except StoreError as error:
-                log.error("a lane cannot go on and looks again soon", sender=lane.sender, why=str(error))
+            except StoreError:
                 sent, wait = 0, LOOK_AGAIN_SECONDS
             except Exception:  # the lane must outlive its troubles; they are all logged
                 log.exception("a lane failed and looks again soon", sender=lane.sender)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from threading import Lock
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -20,20 +19,20 @@ from tactful.engine.backlog import Backlog, backlog
 from tactful.engine.clock import Clock
 from tactful.engine.compose import Engine
 from tactful.engine.http_options import Webhook
-from tactful.engine.store.tally import Observer, Tally
+from tactful.engine.outages import Outages
+from tactful.engine.store.tally import Tally
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Metrics(Observer, Collector):
+class Metrics(Outages, Collector):
     """Counts what this process does, in a registry of its own (or one that is handed in)."""
 
     def __init__(self, clock: Clock, registry: CollectorRegistry | None = None) -> None:
+        super().__init__(clock)
         self.registry = CollectorRegistry() if registry is None else registry
-        self._clock = clock
-        self._lock = Lock()
         self._done = Tally()
         self._failures: Counter[tuple[str, str]] = Counter()
         self._failed = 0
@@ -51,6 +50,7 @@ class Metrics(Observer, Collector):
         tally.began_at = self._clock.monotonic()
 
     def committed(self, tally: Tally) -> None:
+        super().committed(tally)
         self._waits.observe(tally.began_at - tally.asked_at)
         self._lasted.observe(self._clock.monotonic() - tally.began_at)
         with self._lock:
@@ -58,6 +58,7 @@ class Metrics(Observer, Collector):
             self._trouble = None
 
     def failed(self, why: str) -> None:
+        super().failed(why)
         with self._lock:
             self._failed += 1
             self._trouble = why, self._clock.monotonic()

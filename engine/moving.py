@@ -57,8 +57,7 @@ def move(source: Store, target: Store, now: Instant, moved: Callable[[int], None
     """
     day = datetime.fromtimestamp(now / 1000, UTC).date()
     with source.write() as here, target.write() as there:  # what is there is committed before the seal is
-        went = f"on {day} the project moved to {target.name}; name that one under `database:`"
-        seal(here, f"is not in use any more: {went}")
+        seal(here, f"on {day} the project moved to {target.name}; name that one under `database:`")
         for table in metadata.sorted_tables:
             if table.name in _LEFT_BEHIND:
                 there.execute(table.delete())  # of the keys, too: what was signed was signed by the source's

@@ -107,8 +107,11 @@ def answer_with_problems(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         return response_to(_as_problem(error))
 
-    def unusable(request: Request, error: Exception) -> Response:
+    def broken(request: Request, error: Exception) -> Response:
         log.error("a request could not be answered", why=str(error))
+        return unusable(request, error)
+
+    def unusable(request: Request, error: Exception) -> Response:
         return response_to(Problem(503, "the database cannot be used now; try again", headers={"retry-after": "10"}))
 
     def fault(request: Request, error: Exception) -> Response:
@@ -117,7 +120,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, told)
     app.add_exception_handler(RequestValidationError, unfit)
     app.add_exception_handler(StoreError, unusable)
-    app.add_exception_handler(FlowGone, unusable)
+    app.add_exception_handler(FlowGone, broken)
     app.add_exception_handler(Exception, fault)
 
 

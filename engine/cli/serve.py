@@ -13,12 +13,10 @@ import typer
 from tactful.engine.cli.frame import Json, Project
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
     from tactful.engine.clock import Clock
     from tactful.engine.compose import Engine
+    from tactful.engine.metrics import Metrics
     from tactful.engine.project import Project as LoadedProject
-    from tactful.engine.pulse import Pulse
     from tactful.engine.store.database import Store
 
 
@@ -54,9 +52,9 @@ def serve(
     from tactful.engine.cli.flows import flows_to_publish, publish_all
     from tactful.engine.cli.opening import one_of, the_engine, the_project
     from tactful.engine.clock import SystemClock
+    from tactful.engine.metrics import Metrics
     from tactful.engine.running import only_one
     from tactful.engine.store.database import open_store
-    from tactful.engine.store.tally import Observer
 
     clock = SystemClock()
     _log_to_stderr(clock)  # first, so that what keeps it from beginning is said there as well
@@ -66,7 +64,8 @@ def serve(
     sound = flows_to_publish(opened, None, project) if publish else []
     with closing(open_store(opened.database_url())) as store:
         _bring_up_to_date(store, clock)
-    with the_engine(opened, create=True, observer=Observer()) as engine:
+    metrics = Metrics(clock)
+    with the_engine(opened, create=True, observer=metrics) as engine:
         if only != "api":
             with only_one(engine.store.path):
                 pass  # refused here, before anything is published
@@ -83,10 +82,10 @@ def serve(
         if opened.secret is not None and opened.secret.is_short(os.environ):
             log.warning("the project's secret is short: whoever guesses it signs links", hint="tactful check")
         if only == "api":
-            _serve_api(engine, opened, clock, host, port)
+            _serve_api(engine, opened, clock, metrics, host, port)
         else:
             listens = only is None and (opened.http is not None or host is not None or port is not None)
-            _serve_runner(engine, opened, clock, listens, host, port)
+            _serve_runner(engine, opened, clock, metrics, listens, host, port)
 
 
 def _bring_up_to_date(store: Store, clock: Clock) -> None:
@@ -104,16 +103,23 @@ def _bring_up_to_date(store: Store, clock: Clock) -> None:
 
 
 def _serve_runner(
-    engine: Engine, project: LoadedProject, clock: Clock, listens: bool, host: str | None, port: int | None
+    engine: Engine,
+    project: LoadedProject,
+    clock: Clock,
+    metrics: Metrics,
+    listens: bool,
+    host: str | None,
+    port: int | None,
 ) -> None:
     from tactful.engine.daemon import Daemon, stop_on_signals
 
     daemon = Daemon(project, engine, clock)
     beside = None
     if listens:
+        from tactful.engine.api.health_routes import health_routes
         from tactful.engine.api.server import serving
 
-        watched = _watched(engine, project, clock, daemon.pulse)
+        watched = health_routes(engine, clock, metrics, daemon.pulse, project.webhooks)
         beside = serving(
             engine, project, clock, changed=daemon.wake, died=daemon.stop, host=host, port=port, watched=watched
         )
@@ -121,15 +127,18 @@ def _serve_runner(
     daemon.run(beside)
 
 
-def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str | None, port: int | None) -> None:
+def _serve_api(
+    engine: Engine, project: LoadedProject, clock: Clock, metrics: Metrics, host: str | None, port: int | None
+) -> None:
     import threading
 
+    from tactful.engine.api.health_routes import health_routes
     from tactful.engine.api.server import serving
     from tactful.engine.daemon import LOOK_SECONDS, log, stop_on_signals
     from tactful.engine.upgrading import SchemaWatch
 
     stop = threading.Event()
-    watched = _watched(engine, project, clock)
+    watched = health_routes(engine, clock, metrics, None, project.webhooks)
     beside = serving(engine, project, clock, died=stop.set, host=host, port=port, watched=watched)
     stop_on_signals(stop.set)
     with beside, closing(engine.store.changes()) as changes:
@@ -138,15 +147,6 @@ def _serve_api(engine: Engine, project: LoadedProject, clock: Clock, host: str |
             schema.look(changes.changed())
         log.info("stopping")
     log.info("stopped")
-
-
-def _watched(engine: Engine, project: LoadedProject, clock: Clock, pulse: Pulse | None = None) -> list[Route]:
-    """What this process does is counted from now on, and told to whoever watches over it."""
-    from tactful.engine.api.health_routes import health_routes
-    from tactful.engine.metrics import Metrics
-
-    metrics = engine.store.observer = Metrics(clock)
-    return health_routes(engine, clock, metrics, pulse, project.webhooks)
 
 
 def halt(

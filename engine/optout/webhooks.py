@@ -28,7 +28,7 @@ from tactful.engine.instants import iso
 from tactful.engine.optout.do_not_contact import ACT_COLUMNS, BLOCKED, Act, read_act
 from tactful.engine.project import NotSet
 from tactful.engine.rules.permission import ANY_SENDER
-from tactful.engine.store.database import Store
+from tactful.engine.store.database import Store, StoreError
 from tactful.engine.store.statements import BLOCK_ACT, insert_or, table
 from tactful.engine.store.tables import WebhookRow
 
@@ -238,10 +238,11 @@ class Webhooks:
             woken.clear()
             try:
                 wait = receiver.tell(self._stopping.is_set)
-            except Exception:  # its thread must outlive its troubles; they are all logged
+            except Exception as error:  # its thread must outlive its troubles; they are all logged
                 if self._stopping.is_set():
                     return
-                log.exception("a webhook failed and is tried again soon", receiver=shown(receiver.url))
+                if not isinstance(error, StoreError):
+                    log.exception("a webhook failed and is tried again soon", receiver=shown(receiver.url))
                 self._stopping.wait(LOOK_AGAIN_SECONDS)
                 continue
             if wait != 0:

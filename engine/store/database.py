@@ -133,6 +133,7 @@ class Store(ABC):
     def _connected(self) -> Iterator[Connection]:
         with self._in_words(), self.engine.connect() as connection:
             yield connection
+        self.observer.answered()
 
     @contextmanager
     def _observed(self) -> Iterator[Tally]:
@@ -153,6 +154,7 @@ class Store(ABC):
             said = _TOO_MANY if isinstance(error, NoneFree) else self._trouble(error)
             if said is None:
                 raise
+            self.observer.unanswered(said)
             raise StoreError(f"the database {self.name} {said}") from error
 
 

@@ -13,12 +13,11 @@ from sqlalchemy import Connection, CursorResult
 
 from tactful.engine.store.tables import metadata
 
-REFUSED = "TF001"
-"""The SQLSTATE with which a sealed database refuses on PostgreSQL."""
+OUT_OF_USE = "is not in use any more: "
+"""How all begins that a sealed database says."""
 
 _REFUSES_ON_POSTGRESQL = (
-    "CREATE FUNCTION sealed() RETURNS trigger LANGUAGE plpgsql AS"
-    f" $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{REFUSED}', MESSAGE = TG_ARGV[0]; END $$"
+    "CREATE FUNCTION sealed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', TG_ARGV[0]; END $$"
 )
 _UNSEAL_POSTGRESQL = "DROP FUNCTION IF EXISTS sealed() CASCADE"  # with the triggers that call it
 _SEALS_OF_POSTGRESQL = "SELECT pg_get_triggerdef(oid) AS definition FROM pg_trigger WHERE tgfoid = to_regproc('sealed')"
@@ -27,11 +26,10 @@ _SEALS_OF_SQLITE = "SELECT name, sql AS definition FROM sqlite_master WHERE type
 _WORDS = re.compile(r"'((?:[^']|'')*)'\)")
 
 
-def seal(tx: Connection, words: str) -> None:
-    """Let a database, which has the newest schema, refuse all writes from the end of this transaction on. `words` go on
-    after its name."""
+def seal(tx: Connection, why: str) -> None:
+    """Let a database, which has the newest schema, refuse all writes from the end of this transaction on."""
     unseal(tx)
-    literal = "'" + words.replace("'", "''") + "'"
+    literal = "'" + (OUT_OF_USE + why).replace("'", "''") + "'"
     on_postgresql = tx.dialect.name == "postgresql"
     if on_postgresql:
         _run(tx, _REFUSES_ON_POSTGRESQL)

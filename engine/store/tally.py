@@ -56,6 +56,12 @@ class Observer:
     def failed(self, why: str) -> None:
         """The database did not let it write: nothing of it is true. `why` is in words."""
 
+    def unanswered(self, why: str) -> None:
+        """The database did not do what it was asked, for a read or a write; of a write, before that is told itself."""
+
+    def answered(self) -> None:
+        """It did, for a read."""
+
     def provider_failed(self, sender: str, how: str) -> None:
         """A provider did not take a message: `refused`, `refused for now`, `blocked`, `unknown`, or its connector
         `raised`."""

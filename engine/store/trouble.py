@@ -7,7 +7,7 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
-from tactful.engine.store.sealing import REFUSED
+from tactful.engine.store.sealing import OUT_OF_USE
 
 _SAYS = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database; name another file, or bring back a backup",
@@ -26,8 +26,8 @@ def trouble_with_sqlite(error: BaseException) -> str | None:
     """What to say of an error of the database itself, after its name; None for any other, which is a fault of ours."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
-        return str(cause)  # the words it was sealed with
+    if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER and str(cause).startswith(OUT_OF_USE):
+        return str(cause)
     said = None if code is None else _SAYS.get(code & 0xFF)  # the rest of the bits tell the kinds of one trouble apart
     return None if said is None else f"{said} ({cause})"
 
@@ -82,7 +82,7 @@ def trouble_with_postgresql(error: BaseException) -> str | None:
     if not isinstance(cause, psycopg.Error):
         return None
     state = cause.sqlstate or ""
-    if state == REFUSED:
+    if (cause.diag.message_primary or "").startswith(OUT_OF_USE):
         return cause.diag.message_primary
     for begins, said in _SAYS_BY_STATE.items():
         if state.startswith(begins):

@@ -18,6 +18,7 @@ from tactful.elements.contract import Instant, MessageKey
 from tactful.engine.compose import Engine
 from tactful.engine.incoming import Incoming
 from tactful.engine.store import reading
+from tactful.engine.store.database import StoreError
 from tactful.engine.store.statements import MESSAGE, Query
 from tactful.engine.tracking.machines import service, why_machine
 from tactful.engine.tracking.memory import REMEMBERED, Memory
@@ -126,7 +127,9 @@ class Seen:
             return
         try:
             self._tell(act, asked, why, since_other)
-        except Exception:  # who asked gets their answer all the same
+        except StoreError:
+            pass  # who asked gets their answer all the same
+        except Exception:
             log.exception("an opening or a click could not be recorded", message=str(act.message), told=act.name)
 
     def _tell(self, act: _Act, asked: Asked, why: str | None, since_other: int | None) -> None:

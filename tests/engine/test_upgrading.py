@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CLOCK = SystemClock()
 TACTFUL = Path(sys.executable).with_name("tactful")
 OLDER = "0005"  # the step from it lays an index anew, whatever it finds
-BACK = "the database answers again, and the work goes on"
+AWAY, BACK = "the database cannot be used", "the database can be used again"
 NO_FLOWS = "senders: {}\n"
 
 
@@ -241,7 +241,9 @@ def test_a_newer_daemon_does_not_begin_while_an_older_one_works_on_the_file(tmp_
 # --- a database that was away
 
 
-def test_that_the_database_is_back_is_said_once(postgresql: Server, tmp_path: Path, start: Start) -> None:
+def test_that_the_database_is_away_and_that_it_is_back_is_said_once(
+    postgresql: Server, tmp_path: Path, start: Start
+) -> None:
     url = postgresql.new_database()
     name = make_url(url).database
     project_on(url, tmp_path, NO_FLOWS)
@@ -251,9 +253,12 @@ def test_that_the_database_is_back_is_said_once(postgresql: Server, tmp_path: Pa
     with psycopg.connect(elsewhere, autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         admin.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        until(daemon, "this daemon cannot say that it is alive, and hands nothing over")
+        said = until(daemon, AWAY)
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    until(daemon, BACK)
+    said += until(daemon, BACK)
+    whys = [each["why"] for each in said if each["event"] == AWAY]
+    assert len(whys) == len(set(whys)), "it found out more often"
+    assert {each["event"] for each in said} == {AWAY, BACK}
     daemon.send_signal(signal.SIGTERM)
     _, err = daemon.communicate(timeout=60)
     assert daemon.returncode == 0

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from tactful.engine.store.database import Sealed, Store, StoreError, open_store
-from tactful.engine.store.sealing import seal, sealed_with, unseal
+from tactful.engine.store.sealing import OUT_OF_USE, seal, sealed_with, unseal
 from tactful.engine.store.tables import metadata
 
 ANA = "INSERT INTO contact (key, attributes, tags, created_at, changed_at) VALUES ('ana', '{}', '[]', 1, 1)"
-WORDS = "is not in use any more: it's 100% moved to %s, it says \"(here')\""
+WHY = "it's 100% moved to %s, it says \"(here')\""
+WORDS = OUT_OF_USE + WHY
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def store(url: str) -> Iterator[Store]:
         run(store, ANA)
         with store.write() as tx:
             seal(tx, "once before")
-            seal(tx, WORDS)
+            seal(tx, WHY)
         yield store
 
 
@@ -78,7 +79,7 @@ def test_a_seal_that_was_not_committed_is_none(url: str) -> None:
     with closing(open_store(url)) as store:
         store.lay_out()
         with suppress(KeyboardInterrupt), store.write() as tx:
-            seal(tx, WORDS)
+            seal(tx, WHY)
             raise KeyboardInterrupt
         run(store, ANA)
         assert contacts(store) == ["ana"]
