@@ -25,10 +25,10 @@ from tactful.engine.enrolments import next_entry
 from tactful.engine.flowbook import FINISHING, FLOW, FLOW_VERSION, LIVE, NOTING, PAUSED, STOPPED
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE
-from tactful.engine.outbox import HELD, QUEUED, STANDING
+from tactful.engine.outbox import HELD, QUEUED
 from tactful.engine.rules.situation import LookAgain, Stimulus, TakeOut
 from tactful.engine.store.holding import hold
-from tactful.engine.store.statements import JOURNEY, MEMBERSHIP, MESSAGE, WAITING, Query, one_of
+from tactful.engine.store.statements import JOURNEY, MEMBERSHIP, MESSAGE, Query, one_of
 from tactful.engine.switches import SWITCH, drop_switch, flows_changed, set_switch
 from tactful.flows.model import BySchedule, BySegment, Flow
 
@@ -130,27 +130,17 @@ class Lifecycle:
         return int(done.inserted_primary_key[0])
 
     def pause(self, flow: str, now: Instant) -> None:
-        """Nobody enters, journeys stand still, waiting messages are held. Stop rules still act."""
+        """Nobody enters, no journey moves, no message is taken. Stop rules still act. It takes no longer for millions:
+        a journey stands still, and a message is held, when something would have happened to it."""
         with self._host.transaction() as tx:
             finishes = self._host.flows.state.get(flow) == FINISHING
             number = self._set_state(tx, flow, PAUSED, now, {LIVE, FINISHING})
             if finishes:
                 set_switch(tx, f"{FINISHES}{number}", 1)
-            tx.execute(
-                update(JOURNEY)
-                # Those that still stand from a pause before keep what they have in `due_after`.
-                .where(JOURNEY.c.flow == number, JOURNEY.c.state == ACTIVE, JOURNEY.c.stood_still.is_(None))
-                .values(stood_still=1, due_after=JOURNEY.c.due_at, due_at=null())
-            )
-            standing = select(JOURNEY.c.id).where(JOURNEY.c.flow == number, JOURNEY.c.stood_still.is_not(None))
-            tx.execute(
-                update(MESSAGE)
-                .where(MESSAGE.c.journey.in_(standing), MESSAGE.c.state.in_(WAITING))
-                .values(state=HELD, due_at=null(), why=STANDING)
-            )
 
     def resume(self, flow: str, now: Instant) -> None:
-        """As it was before it was paused. Journeys are set going by `set_going`, those due longest ago first."""
+        """As it was before it was paused. Journeys that stand still are set going by `set_going`, those due longest ago
+        first; all others go on as if nothing had been."""
         with self._host.transaction() as tx:
             finishes = drop_switch(tx, f"{FINISHES}{self._host.flows.number_of(flow)}")
             self._set_state(tx, flow, FINISHING if finishes else LIVE, now, {PAUSED})

@@ -39,6 +39,7 @@ from sqlalchemy import (
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
 from tactful.engine.addresses import address_of
+from tactful.engine.flowbook import PAUSED
 from tactful.engine.gate import Gate
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE
@@ -148,14 +149,12 @@ class _InHand(NamedTuple):
     channel: str
     sender: str
     journey_state: str
-    stood_still: int | None
 
 
 _of_journey = and_(JOURNEY.c.id == MESSAGE.c.journey, JOURNEY.c.contact == MESSAGE.c.contact)
 _in_hand_now = (
     select(
-        *(MESSAGE.c[name] for name in _InHand._fields[:-2]), JOURNEY.c.state, JOURNEY.c.stood_still,
-        *reading.CONTACT_COLUMNS,
+        *(MESSAGE.c[name] for name in _InHand._fields[:-1]), JOURNEY.c.state, *reading.CONTACT_COLUMNS
     )
     .select_from(CONTACT)
     .join(MESSAGE, MESSAGE.c.contact == CONTACT.c.id)
@@ -252,6 +251,7 @@ class Outbox:
         going: list[tuple[Any, ...]] = []
         said: list[tuple[_Due, Verdict]] = []
         early: list[tuple[Any, ...]] = []
+        standing: list[_Due] = []
         for row in due:
             contact, flow = contacts[row.contact], self._host.flows.version(tx, row.version)
             settings = self._settings(flow)
@@ -263,6 +263,9 @@ class Outbox:
                 continue
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
+                continue
+            if self._host.flows.state.get(flow.id) == PAUSED:
+                standing.append(row)
                 continue
             element = flow.nodes[row.element].element
             assert isinstance(element, SendElement), "only sends queue messages"
@@ -277,6 +280,7 @@ class Outbox:
         if not may_refuse and not all(isinstance(verdict, Hold) for _, verdict in said):
             return None
         self._host.store.statements.leave_messages.run(tx, early)
+        self._stand_still(tx, standing)
         if self._refuse(tx, said, contacts, now):
             return Took((), len(due))
         self._host.store.statements.take_messages.run(tx, going)
@@ -311,6 +315,13 @@ class Outbox:
         self._host.store.statements.settle_messages.run(tx, changes)
         self._host.take_turns(tx, stimuli, now)
         return bool(stimuli)
+
+    def _stand_still(self, tx: Connection, those: Sequence[_Due]) -> None:
+        """Hold messages whose flows are paused: they go on with their journeys, which stand still."""
+        tally_of(tx).messages.update([(row.sender, HELD) for row in those])
+        held = [(HELD, None, row.unknowns, None, None, STANDING, row.journey, row.step, row.contact) for row in those]
+        self._host.store.statements.settle_messages.run(tx, held)
+        self._host.store.statements.stand_still.run(tx, list({(row.journey, row.contact) for row in those}))
 
     # --- afterwards
 
@@ -434,6 +445,4 @@ def _became(settled: Settled, row: _InHand, now: Instant) -> tuple[str, Instant 
         return settled.state, None, settled.why
     if row.journey_state != ACTIVE:  # its journey left while it was tried
         return (UNKNOWN if settled.unknown else WITHDRAWN), None, settled.why
-    if row.stood_still is not None:  # its flow was paused while it was tried
-        return HELD, None, STANDING
     return QUEUED, settled.due_at or now, settled.why

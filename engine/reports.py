@@ -18,7 +18,7 @@ from tactful.elements.contract import Contact, Event, Instant, MessageKey
 from tactful.elements.options.channel import CHANNELS
 from tactful.elements.options.mistake import did_you_mean
 from tactful.engine.addresses import destination_of
-from tactful.engine.flowbook import FLOW, STOPPED
+from tactful.engine.flowbook import FLOW, PAUSED, STOPPED
 from tactful.engine.history import past
 from tactful.engine.instants import iso
 from tactful.engine.interpreter import ACTIVE
@@ -42,7 +42,8 @@ def _utc(at: Instant | None) -> str | None:
 @dataclass(frozen=True, slots=True)
 class FlowReport:
     """How a published flow stands. `waiting` are the contacts inside, `ended` the journeys that ended by their
-    state, `goals` by name; `next_due` is when the next one moves by itself or its schedule brings people in."""
+    state, `goals` by name; `next_due` is when the next one moves by itself or its schedule brings people in, None while
+    it is paused."""
 
     flow: str
     state: str
@@ -88,7 +89,7 @@ def flows(tx: Connection) -> list[FlowReport]:
     for row in tx.execute(select(FLOW).order_by(FLOW.c.id)):
         counts = by_state[row.number]
         entry_at = None if row.state == STOPPED else row.next_entry_at
-        dues = [each for each in (due.get(row.number), entry_at) if each is not None]
+        dues = [] if row.state == PAUSED else [each for each in (due.get(row.number), entry_at) if each is not None]
         ended = {state: counts[state] for state in STATES_OF_JOURNEYS if state != ACTIVE and state in counts}
         reports.append(
             FlowReport(row.id, row.state, row.version, counts.get(ACTIVE, 0), ended, goals[row.number],
@@ -189,6 +190,7 @@ def _journeys() -> Select[Any]:
             JOURNEY.c.id, FLOW.c.id.label("flow_id"), JOURNEY.c.version, CONTACT.c.key, CONTACT.c.time_zone,
             JOURNEY.c.state, JOURNEY.c.element, JOURNEY.c.entered_at, JOURNEY.c.arrived_at, JOURNEY.c.due_at,
             JOURNEY.c.due_after, JOURNEY.c.stood_still, JOURNEY.c.ended_at, JOURNEY.c.why,
+            FLOW.c.state.label("flow_state"),
         )
         .join(FLOW, FLOW.c.number == JOURNEY.c.flow)
         .join(CONTACT, CONTACT.c.id == JOURNEY.c.contact)
@@ -198,7 +200,8 @@ def _journeys() -> Select[Any]:
 def _journey(row: Any) -> JourneyReport:
     return JourneyReport(
         row.id, row.flow_id, row.version, row.key, row.time_zone, row.state, row.element, row.entered_at,
-        row.arrived_at, row.due_after if row.stood_still else row.due_at, bool(row.stood_still), row.ended_at, row.why,
+        row.arrived_at, row.due_after if row.stood_still else row.due_at,
+        row.state == ACTIVE and (row.flow_state == PAUSED or bool(row.stood_still)), row.ended_at, row.why,
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ class LiveFlows:
 class Running(NamedTuple):
     """An active journey with the version of the flow it runs on, and its newest message of each element.
 
-    `stands`: its flow was paused, and it was not set going again yet.
+    `stands`: something happened while its flow was paused, and it was not set going again yet.
     """
 
     journey: Journey
@@ -143,7 +143,8 @@ class Delta:
     """What changed. `journeys` maps ids to their new rows; `began` says which of them are new.
 
     `deeds` are the messages to queue, with the journey that sends them; `facts` the changes to the
-    Do Not Contact list. `withdrawn` names journeys whose waiting messages must not go out any more.
+    Do Not Contact list. `withdrawn` names journeys whose waiting messages must not go out any more, `stood` those that
+    stand still from now on.
     `used` are ids of messages' events that ended a wait. `contact` is None where unchanged.
     """
 
@@ -154,6 +155,7 @@ class Delta:
     facts: list[tuple[Journey, Caused]] = field(default_factory=list)
     goals: list[tuple[Journey, str]] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
+    stood: list[int] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
     contact: Contact | None = None
     joined: set[str] = field(default_factory=set)

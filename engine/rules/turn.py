@@ -15,7 +15,8 @@ What happens on one stimulus, in this order:
 Events are taken in the order learnt, and what is learnt after one is not known yet, though it may stand in
 the log already: events told together do what they do one by one.
 
-A flow that is paused leaves its journeys where they are; stop rules still act on them.
+A flow that is paused leaves its journeys where they are; stop rules still act on them. Those that something happens to
+meanwhile stand still until they are told to look again; all others never learn of the pause.
 """
 
 from __future__ import annotations
@@ -420,8 +421,15 @@ class _Turn:
         return condition.holds(self._contact, event, event, NOTHING, self._now, zone)
 
     def _may_move(self, running: Running) -> bool:
+        """Asked where something happened that may move it. If its flow is paused, it stands still from then on."""
+        if running.stands:
+            return False
         live = self._live.by_id.get(running.flow.id)
-        return not running.stands and (live is None or live.moves)
+        if live is None or live.moves:
+            return True
+        self._running[running.journey.id] = running._replace(stands=True)
+        self.delta.stood.append(running.journey.id)
+        return False
 
     def _settings(self, flow: Flow) -> Settings:
         live = self._live.by_id.get(flow.id)

@@ -174,6 +174,18 @@ class Statements:
             ("state", "element", "step", "arrived_at", "due_at", "since", "journey_values", "ended_at", "why",
              "journey", "who"),
         )  # fmt: skip
+        self.stand_still = Bulk(
+            dialect,
+            update(JOURNEY)
+            .values(stood_still=literal_column("1"), due_after=JOURNEY.c.due_at, due_at=null())
+            .where(
+                JOURNEY.c.id == bindparam("journey"),
+                JOURNEY.c.contact == bindparam("who"),
+                JOURNEY.c.state == literal_column("'active'"),
+                JOURNEY.c.stood_still.is_(None),  # or what stands in `due_after` would be lost
+            ),
+            ("journey", "who"),
+        )
         self.add_visits = _insert(
             dialect, VISIT, ("journey", "step", "element", "exit", "arrived_at", "left_at", "event", "why", "contact")
         )

@@ -89,7 +89,9 @@ class JourneyRow(Table, table=True):
     entered_at: int = Field(sa_type=BIG)
     arrived_at: int = Field(sa_type=BIG)
     due_at: int | None = Field(default=None, sa_type=BIG)
-    stood_still: int | None = None  # 1 while its flow is paused; its `due_at` waits in `due_after`
+    stood_still: int | None = (
+        None  # 1 where something came while its flow was paused; its `due_at` waits in `due_after`
+    )
     due_after: int | None = Field(default=None, sa_type=BIG)
     since: int = Field(sa_type=BIG)
     entry: str

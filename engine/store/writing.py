@@ -46,6 +46,7 @@ class Writer:
         self._visits: list[Visited] = []
         self._messages: list[tuple[Any, ...]] = []
         self._withdrawn: list[tuple[int, int]] = []
+        self._stood: list[tuple[int, int]] = []
         self._used: list[tuple[int, int]] = []
         self._goals: list[tuple[Any, ...]] = []
         self._contacts: list[tuple[Any, ...]] = []
@@ -79,6 +80,8 @@ class Writer:
             self._goals.append((journey.id, name, self._number[journey.flow], self._now, number))
         for id in delta.withdrawn:
             self._withdrawn.append((id, number))
+        for id in delta.stood:
+            self._stood.append((id, number))
         for id in delta.used:
             self._used.append((id, number))
         if delta.contact is not None:
@@ -126,6 +129,7 @@ class Writer:
         statements.add_visits.run(tx, self._visits)
         statements.queue_messages.run(tx, self._messages)
         statements.withdraw_messages.run(tx, self._withdrawn)
+        statements.stand_still.run(tx, self._stood)
         statements.use_events.run(tx, self._used)
         statements.reach_goals.run(tx, self._goals)
         statements.change_contacts.run(tx, self._contacts)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tactful.elements import catalogue
-from tactful.engine import lifecycle
+from tactful.engine import lifecycle, reports
 from tactful.engine.clock import SetClock
 from tactful.engine.compose import Engine, open_engine
 from tactful.engine.contacts import put_contacts
@@ -42,6 +44,18 @@ entry: {event: began}
 settings: {sender: {email: a@acme.example}}
 elements: {mail: {type: send_email, subject: S, text: T}}
 """
+LIFE = """
+flow: f
+entry: {event: began}
+settings: {sender: {email: a@acme.example}}
+elements:
+  mail: {type: send_email, subject: S, text: T, next: open}
+  open: {type: wait_for_event, event: opened, message: mail, within: 1 hour, next: {happened: first, timed_out: first}}
+  first: {type: wait_for_event, event: ping, within: 2 hours, next: {happened: rest, timed_out: again}}
+  rest: {type: pause, for: 30 minutes, next: again}
+  again: {type: send_email, subject: S, text: T, next: gold}
+  gold: {type: wait_for_change, when: contact.tier == "gold", within: 1 hour, next: {happened: end, timed_out: end}}
+"""
 VIP = """
 flow: vip
 entry: {segment: contact.orders >= 5, again: always}
@@ -70,6 +84,7 @@ def test_an_event_between_resuming_and_going_on_is_not_lost_nor_its_timer(world:
     """The daemon sets journeys going in batches: until then they stand, though their flow is live already."""
     begun(world)
     pause(world)
+    world.happens("seen", "ana@example.com")
     resume(world)
     world.engine.host.tell([Incoming("ping", "ana@example.com")], world.clock.now())  # before anything went on
     world.settle()
@@ -83,9 +98,72 @@ def test_paused_again_before_it_went_on_keeps_its_timer(world: World) -> None:
     begun(world)
     for _ in range(2):
         pause(world)
+        world.engine.host.tell([Incoming("seen", "ana@example.com")], world.clock.now())
         resume(world)
     world.advance("2 hours")
     assert world.path(1)[0] == ("first", "timed_out")
+
+
+def test_a_pause_in_which_nothing_happens_leaves_no_trace(world: World) -> None:
+    """However many are inside: to pause a flow of millions takes no longer than one of ten."""
+    for flow in (MAIL, PING.replace("flow: f", "flow: g")):
+        world.publish(flow)
+    world.contact("ana@example.com")
+    world.engine.host.tell([Incoming("began", "ana@example.com")], world.clock.now())
+
+    def rows() -> list[object]:
+        with world.engine.store.read() as tx:
+            return [tx.exec_driver_sql(f"select * from {table}").all() for table in ("journey", "message")]
+
+    before = rows()
+    for flow in ("f", "g"):
+        pause(world, flow)
+    assert rows() == before
+    with world.engine.store.read() as tx:
+        assert all(each.stands_still for each in reports.journeys(tx))
+    for flow in ("f", "g"):
+        resume(world, flow)
+    assert rows() == before
+    with world.engine.store.read() as tx:
+        assert not any(each.stands_still for each in reports.journeys(tx))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(["pause", "resume", "ping", "opened", "gold", "10 minutes", "50 minutes", "2 hours"])))
+def test_to_whom_nothing_happens_in_a_pause_fares_as_those_to_whom_something_does(acts: list[str]) -> None:
+    """One of the two always stands still, the other only where it must."""
+    with World(MONDAY) as world:
+        world.publish(LIFE)
+        both = ("ana@example.com", "ben@example.com")
+        for each in both:
+            world.contact(each)
+            world.happens("began", each)
+        paused = False
+        for act in [*acts, "resume", "2 days"]:
+            if act in ("pause", "resume"):
+                if paused == (act == "pause"):
+                    continue
+                paused = act == "pause"
+                (pause if paused else resume)(world)
+                world.settle()
+                if paused:
+                    world.happens("seen", "ben@example.com")
+            elif act == "gold":
+                for each in both:
+                    world.contact(each, tier="gold")
+            elif act == "opened":
+                for message in {each.key for each in world.sent()}:
+                    world.happens("opened", message=message)
+            elif act == "ping":
+                for each in both:
+                    world.happens("ping", each)
+            else:
+                world.advance(act)
+        ana, ben = ([visit._replace(journey=0, contact=0, event=None) for visit in world.visits(n)] for n in (1, 2))
+        assert ana == ben
+        assert sorted(key.step for key in world.messages() if key.journey == 1) == sorted(
+            key.step for key in world.messages() if key.journey == 2
+        )
 
 
 def test_a_change_of_the_contact_during_a_pause_counts(world: World) -> None:
@@ -340,7 +418,7 @@ def test_a_crowd_killed_on_its_way_enters_whole_and_once(
     engine.close()
 
 
-@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize("at", range(10))
 def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
@@ -352,6 +430,7 @@ def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
 
     def pause_and_resume() -> None:
         mortal.engine.lifecycle.pause("f", MONDAY)
+        mortal.engine.host.tell([Incoming("seen", f"c{n}") for n in range(1_500)], MONDAY)  # all of them stand still
         mortal.engine.lifecycle.resume("f", MONDAY)
         run(mortal.engine, MONDAY)
 
@@ -359,7 +438,7 @@ def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
     engine = mortal.born_again(monkeypatch)
     with engine.host.transaction():
         is_paused = engine.host.flows.state["f"] == "paused"
-    assert is_paused == (at == 1)
+    assert is_paused == (at in (1, 2, 3))
     if is_paused:
         engine.lifecycle.resume("f", MONDAY)
     run(engine, MONDAY)
@@ -395,6 +474,8 @@ def test_those_due_longest_ago_go_on_first(world: World, monkeypatch: pytest.Mon
         world.happens("began", f"{name}@example.com")
         world.advance("10 minutes")
     pause(world)
+    for name in ("later", "late", "early"):
+        world.happens("seen", f"{name}@example.com")
     resume(world)
     gone: list[int] = []
     while world.engine.under_way.go_on(world.clock.now()):

@@ -105,6 +105,7 @@ class Desk:
         match state:
             case "held":
                 self.world.engine.lifecycle.pause("f", self.now)
+                self.take()
             case "suppressed":
                 by_hand.block(self.world.engine, "ana@example.com", "email", self.now)
                 self.take()

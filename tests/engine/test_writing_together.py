@@ -427,6 +427,7 @@ def test_a_crowd_that_two_bring_in_enters_once(pair: Pair) -> None:
 def test_journeys_that_two_set_going_again_go_on_once(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "BATCH", 2)
     pair.one.lifecycle.pause("f", MONDAY)
+    pair.one.host.tell([Incoming("seen", key) for key in PEOPLE], MONDAY)
     pair.one.lifecycle.resume("f", MONDAY)
     both(pair, lambda engine: engine.under_way.go_on(MONDAY))
     assert [each.due_at for each in pair.world.journeys()] == [MONDAY + HOUR] * 6

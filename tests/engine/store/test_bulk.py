@@ -242,6 +242,7 @@ maybe_text, maybe_time = st.none() | texts, st.none() | times
 WRITES: dict[str, tuple[Table, st.SearchStrategy[Row]]] = {
     "move_journeys": (JOURNEY, st.tuples(texts, maybe_text, steps, times, maybe_time, times, maybe_text, maybe_time,
                                          maybe_text, keys, keys)),
+    "stand_still": (JOURNEY, st.tuples(keys, keys)),
     "take_messages": (MESSAGE, st.tuples(texts, times, steps, keys, steps, keys)),
     "settle_messages": (MESSAGE, st.tuples(texts, maybe_time, steps, maybe_time, maybe_text, maybe_text, keys, steps,
                                              keys)),
