@@ -201,12 +201,16 @@ class Lifecycle:
             number = int(switch.removeprefix(NOTING))
             flow = self._host.flows.live.by_id[self._host.flows.name[number]].flow
             assert isinstance(flow.entry, BySegment), "only segments are noted"
-            if behind == 0:
-                tx.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.flow == number))
             page = page_of_contacts(tx, behind, BATCH)
             members = {each.number for each in those_who(page, flow.entry.holds, flow.settings.time_zone, now)}
+            was_last = len(page) < BATCH
+            # Who was in the segment as it was before, a page at a time, too: there may be millions.
+            noted = (
+                MEMBERSHIP.c.contact > behind if was_last else MEMBERSHIP.c.contact.between(behind + 1, page[-1].number)
+            )
+            tx.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.flow == number, noted))
             self._host.store.statements.join.run(tx, [(each, number) for each in sorted(members)])
-            if len(page) < BATCH:
+            if was_last:
                 drop_switch(tx, switch)
                 flows_changed(tx)
             else:

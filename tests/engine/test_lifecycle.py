@@ -290,6 +290,20 @@ elements: {mark: {type: goal, name: quiet}}
     assert len(world.journeys()) == 1
 
 
+@pytest.mark.parametrize("people", [4, 5])
+def test_who_was_in_a_segment_before_it_changed_is_looked_at_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch, people: int
+) -> None:
+    monkeypatch.setattr(lifecycle, "BATCH", 2)
+    for n in range(people):
+        world.contact(f"c{n}@example.com", orders=5 if n != 2 else 12)
+    world.publish(VIP)
+    world.publish(VIP.replace(">= 5", ">= 10"))
+    for n in range(people):
+        world.contact(f"c{n}@example.com", orders=13)
+    assert [each.contact for each in world.journeys()] == [n + 1 for n in range(people) if n != 2]
+
+
 def test_publishing_again_keeps_a_schedule_that_is_due(new_world: NewWorld) -> None:
     flow = 'flow: daily\nabout: First.\nentry: {schedule: "0 10 * * *"}\nelements: {mark: {type: goal, name: seen}}\n'
     world = new_world()
