@@ -31,6 +31,7 @@ class _Status:
 
     database: str
     exists: bool
+    sealed: str | None = None
     running: bool = False
     halted: tuple[Instant, str | None] | None = None
     contacts: int = 0
@@ -52,9 +53,10 @@ def status(project: Project = None, as_json: Json = False) -> None:
     Example:
       tactful status
 
-    With --json: {"database", "running", "halted": {"since", "why"} or null, "contacts", "do_not_contact", "flows":
-    [{"flow", "state", "version", "waiting", "finished", "ended", "goals", "next_due"}], "messages": {state: number},
-    "stuck_senders": {sender: why}, "retries": [{"sender", "messages": number, "why", "due_at"}],
+    With --json: {"database", "sealed": why it takes no writes or null, "running", "halted": {"since", "why"} or null,
+    "contacts", "do_not_contact", "flows": [{"flow", "state", "version", "waiting", "finished", "ended", "goals",
+    "next_due"}], "messages": {state: number}, "stuck_senders": {sender: why},
+    "retries": [{"sender", "messages": number, "why", "due_at"}],
     "files": [{"flow", "state": "broken" | "not published" | "changed" | "gone"}],
     "webhooks": [{"receiver", "untold": number of changes, "why", "due_at"}], those that are not taken, "backlog":
     {"timers_late_ms", "messages_late_ms", "waiting": {sender: number}, "in_hand", "reviews"} or null}. A broken file
@@ -90,9 +92,11 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     from tactful.engine.backlog import backlog, retries
     from tactful.engine.clock import SystemClock
     from tactful.engine.contacts import count_contacts
+    from tactful.engine.store.sealing import sealed_with
     from tactful.engine.switches import halted_since
 
     with engine.store.read() as tx:
+        found.sealed = sealed_with(tx)
         found.halted = halted_since(tx)
         found.contacts = count_contacts(tx)
         found.blocked = reports.blocked(tx)
@@ -161,8 +165,8 @@ def _as_json(found: _Status) -> dict[str, Any]:
     ]
     halted = found.halted and {"since": utc(found.halted[0]), "why": found.halted[1]}
     return {
-        "database": found.database, "running": found.running, "halted": halted, "contacts": found.contacts,
-        "do_not_contact": found.blocked, "flows": [each.as_json() for each in found.flows],
+        "database": found.database, "sealed": found.sealed, "running": found.running, "halted": halted,
+        "contacts": found.contacts, "do_not_contact": found.blocked, "flows": [each.as_json() for each in found.flows],
         "messages": dict(found.messages), "stuck_senders": found.stuck, "retries": again,
         "files": [{"flow": flow, "state": state} for flow, state in found.files], "webhooks": webhooks,
         "backlog": found.backlog and found.backlog.as_json(),
@@ -183,6 +187,8 @@ def _show(found: _Status) -> None:
         head.append(f"   {count(found.contacts, 'contact')}, {found.blocked:,} on the Do Not Contact list")
         head.append(f"   {found.database}", "dim")
     screen.print(head)
+    if found.sealed:
+        screen.print(Text.assemble(("The database", "bad"), f" {plain(found.sealed)}"))
     if found.halted:
         since, why = found.halted
         because = f": {plain(why)}" if why else ""
@@ -235,7 +241,7 @@ def _show_wants(found: _Status) -> None:
     for flow, state in found.files:
         style, said = _FILES[state]
         wants.append(Text.assemble((plain(flow), style), f" {said}"))
-    if found.exists and not found.running and any(each.waiting for each in found.flows):
+    if found.exists and not found.running and not found.sealed and any(each.waiting for each in found.flows):
         wants.append(Text("Nothing moves until `tactful serve` runs."))
     if wants:
         out().print()

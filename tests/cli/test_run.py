@@ -186,6 +186,21 @@ def test_migrate_brings_the_database_up_to_date(tactful, older):
     assert tactful("status", "--json").json["contacts"] == 8
 
 
+def test_a_database_that_the_project_left_takes_no_opt_out_and_says_where_it_went(tactful, open_shop):
+    here = (open_shop / "tactful.yaml").read_text(encoding="utf-8")
+    (open_shop / "tactful.yaml").write_text(here.replace("tactful.db", "new.db"), encoding="utf-8")
+    assert "moved: " in tactful("migrate", "--from", "sqlite:///tactful.db").out
+    assert tactful("status", "--json").json["sealed"] is None
+    (open_shop / "tactful.yaml").write_text(here, encoding="utf-8")
+    for command in (["dnc", "add", "ana@example.com", "--channel", "email"], ["halt"], ["migrate"]):
+        assert "is not in use any more: on" in " ".join(tactful(*command, code=1).err.split())
+    assert "The database is not in use any more" in tactful("status").out
+    assert "new.db" in tactful("status", "--json").json["sealed"]
+    assert tactful("migrate", "--reopen", "--json").json == {"reopened": True}
+    assert tactful("migrate", "--reopen").out == "The database takes writes; it did before.\n"
+    tactful("dnc", "add", "ana@example.com", "--channel", "email")
+
+
 # --- serve ---------------------------------------------------------------------------------------
 
 
