@@ -128,7 +128,7 @@ def _count_messages(
 
     counted = tx.execute(
         select(MESSAGE.c.channel, MESSAGE.c.element, FLOW.c.id, func.count(MESSAGE.c.sent_at),
-               func.sum((MESSAGE.c.state == "failed") & MESSAGE.c.taken_at.is_not(None)))
+               func.count(MESSAGE.c.taken_at).filter(MESSAGE.c.state == "failed"))
         .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
         .join(FLOW, FLOW.c.number == JOURNEY.c.flow)
         .group_by(MESSAGE.c.channel, MESSAGE.c.element, FLOW.c.id)
@@ -136,7 +136,7 @@ def _count_messages(
     for channel, element, flow, sent, failed in counted:
         for each in seen(channel, element, flow):
             each.sent += sent
-            each.failed += failed or 0
+            each.failed += failed
     happened = tx.execute(
         select(MESSAGE.c.channel, MESSAGE.c.element, FLOW.c.id, EVENT.c.name, func.min(EVENT.c.at) - MESSAGE.c.sent_at,
                func.min(EVENT.c.data))
@@ -145,7 +145,9 @@ def _count_messages(
         .join(JOURNEY, JOURNEY.c.id == MESSAGE.c.journey)
         .join(FLOW, FLOW.c.number == JOURNEY.c.flow)
         .where(EVENT.c.name.in_(sorted(MESSAGE_EVENTS)), MESSAGE.c.sent_at.is_not(None))
-        .group_by(MESSAGE.c.journey, MESSAGE.c.step, EVENT.c.name)
+        .group_by(MESSAGE.c.journey, MESSAGE.c.step, EVENT.c.name, MESSAGE.c.channel, MESSAGE.c.element,
+                  MESSAGE.c.sent_at, FLOW.c.id)
+        .order_by(MESSAGE.c.journey, MESSAGE.c.step)
     )  # fmt: skip
     for channel, element, flow, event, delay, data in happened:
         text = json.loads(data).get("text") if data and event == "replied" else None
@@ -174,7 +176,8 @@ def _own(tx: Connection, flows: Sequence[Flow]) -> tuple[Coming, dict[str, OwnDo
                 .join(EVENT, EVENT.c.contact == JOURNEY.c.contact)
                 .where(JOURNEY.c.flow == number, EVENT.c.name == name, EVENT.c.message_journey.is_(None),
                        EVENT.c.at >= JOURNEY.c.entered_at, EVENT.c.at <= JOURNEY.c.entered_at + SOON)
-                .group_by(JOURNEY.c.id)
+                .group_by(JOURNEY.c.id, JOURNEY.c.entered_at)
+                .order_by(JOURNEY.c.id)
             ).all()  # fmt: skip
             data: dict[str, list[Any]] = defaultdict(list)
             _gather(data, [[json.loads(row[1])] for row in following[:SAMPLE] if row[1]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from tests.engine.simulation.conftest import DAY, HOUR, MONDAY, elements
@@ -45,9 +45,9 @@ def project(tmp_path) -> Project:
 
 
 @pytest.fixture
-def lived() -> Iterator[World]:
+def lived(new_world: Callable[..., World]) -> World:
     """Forty contacts: thirty open after 10 hours, of whom six buy a day later; ten after 60 hours, too late."""
-    world = World(MONDAY, elements=elements())
+    world = new_world(elements=elements())
     world.publish(flow())
     for number in range(40):
         world.contact(f"c{number}", email=f"c{number}@example.com", orders=number % 3)
@@ -62,8 +62,7 @@ def lived() -> Iterator[World]:
     for number in range(30, 40):
         world.opens("offer", f"c{number}")
     world.advance(10 * DAY)
-    yield world
-    world.close()
+    return world
 
 
 def again(world: World, project: Project, text: str = FLOW) -> Backtest:
