@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from html import escape
 from pathlib import Path
+from random import Random
 
 import pytest
 import structlog
@@ -25,11 +26,12 @@ from tactful.engine.senders import ConsoleSender
 from tactful.engine.store.database import Store, open_store
 from tactful.engine.store.statements import MESSAGE
 from tactful.engine.tracking.outgoing import Tracking, tracking_of
-from tactful.engine.tracking.rewriting import read
+from tactful.engine.tracking.rewriting import LONGEST_URL, read
 from tactful.engine.tracking.seen import Asked, Seen
 from tactful.engine.tracking.tokens import Click, Tokens
 
 TEA, CUPS = "https://shop.example/tea?a=1&b=2", "https://shop.example/cups"
+LONGEST = "https://x.example/" + Random(1).randbytes(LONGEST_URL).hex()[: LONGEST_URL - 18]  # which nothing compresses
 SLACK = "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"
 
 
@@ -151,10 +153,11 @@ def test_it_leads_where_a_message_of_ours_led_and_nowhere_else(shop: Shop) -> No
         ("https://x.example/👋?a=1&amp;b=[2]&amp;c='d'", "https://x.example/%F0%9F%91%8B?a=1&b=[2]&c='d'"),
         ("https://x.example/\\evil.example/&lt;b&gt;|", "https://x.example/%5Cevil.example/%3Cb%3E%7C"),
         ("https://ana:secret@x.example:8443/", "https://ana:secret@x.example:8443/"),
+        (LONGEST, LONGEST),
     ],
 )
-def test_odd_addresses_lead_where_they_led(tmp_path: Path, written: str, location: str) -> None:
-    shop = Shop(tmp_path, NOTE.replace("https://shop.example/tea?a=1&amp;b=2", written))
+def test_odd_addresses_lead_where_they_led(tmp_path: Path, url: str, written: str, location: str) -> None:
+    shop = Shop(tmp_path, NOTE.replace("https://shop.example/tea?a=1&amp;b=2", written), url=url)
     try:
         shop.happens("began")
         assert shop.ask(shop.mails()[0].links[0]).headers["location"] == location
@@ -288,14 +291,14 @@ def test_no_state_goes_back(shop: Shop, state: str) -> None:
 # --- floods
 
 
-def test_what_is_known_is_answered_without_a_write(shop: Shop) -> None:
+def test_what_is_known_is_answered_without_a_write(shop: Shop, url: str) -> None:
     (mail,) = shop.mails()
     for agent in (FIREFOX, BARRACUDA):
         shop.ask(mail.pixel, agent)
         shop.ask(mail.links[0], agent)
     told = shop.told()
     again = Seen(shop.engine)  # as after a start, with nothing in memory
-    another_process = open_store(f"sqlite:///{shop.engine.store.path}")
+    another_process = open_store(url)
     # Whoever wanted to write would have to wait for the other one.
     with closing(another_process), another_process.write(), structlog.testing.capture_logs() as logs:
         for agent in (FIREFOX, BARRACUDA):
