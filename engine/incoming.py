@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tactful.elements.contract import CONTACT_CHANGED, Contact, Instant, MessageKey
-from tactful.engine.interpreter import LATEST
+from tactful.engine.interpreter import LATEST, LONGEST_NAME
 from tactful.engine.rules.matching import OUTCOMES
 from tactful.engine.rules.receipts import MessageStand
 from tactful.engine.store import rows
@@ -62,16 +62,22 @@ def written(each: Incoming) -> tuple[str | None, str | None]:
         return None, f"there is no message {each.message}"
     if each.at is not None and abs(each.at) > LATEST:
         return None, f"it happened at no time there is: {each.at}"
+    if each.key is not None and len(each.key) > LONGEST_NAME:
+        return None, f"its id is longer than {LONGEST_NAME} characters"
     try:
         data = rows.to_json(dict(each.data)) if each.data else None
         for text in (each.name, each.contact, each.key, data):
             if text is not None:
                 text.encode()
-                if "\0" in text:
+                if "\0" in text or (text is data and _escapes_nul(text)):
                     return None, "it holds a character that is none (NUL)"
     except (TypeError, ValueError, RecursionError) as error:
         return None, f"it cannot be written down: {error}"
     return data, None
+
+
+def _escapes_nul(json: str) -> bool:
+    return r"\u0000" in json and r"\u0000" in json.replace(r"\\", "")  # behind a backslash it is not what it seems
 
 
 def whose(

@@ -55,6 +55,10 @@ LONGEST_WALK = 1_000
 LATEST = 253_402_300_799_999
 """The last moment anything may wait for: the end of the year 9999, beyond which there are no dates."""
 
+LONGEST_NAME = 320
+"""Characters of a goal's or a sender's name, or of an event's own id, at most. They stand in keys of the database, and
+with all that is in it a key of PostgreSQL's has 2,704 bytes at most."""
+
 # The states of a journey. Only an active one moves.
 ACTIVE = "active"
 DONE = "done"  # it came to an end of the flow
@@ -312,7 +316,7 @@ def _can_be_kept(effect: object) -> bool | None:
         case SendMessage(channel, sender, purpose, valid_for):
             return (
                 channel in CHANNELS
-                and (sender is None or _is_text(sender))
+                and (sender is None or _is_name(sender))
                 and purpose in (None, "marketing", "transactional")
                 and (valid_for is None or isinstance(valid_for, Duration))
             )
@@ -321,7 +325,7 @@ def _can_be_kept(effect: object) -> bool | None:
                 (effect.channel in CHANNELS or effect.channel == "all")
                 and effect.level in ("any_sender", "this_sender")
                 and effect.covers in ("marketing", "everything")
-                and (effect.sender is None or _is_text(effect.sender))
+                and (effect.sender is None or _is_name(effect.sender))
                 and (effect.reason is None or _is_text(effect.reason))
             )
         case UpdateContact(set, add_tags, remove_tags):
@@ -329,7 +333,7 @@ def _can_be_kept(effect: object) -> bool | None:
         case SetValues(values):
             return _is_json({**values})
         case ReachGoal(name):
-            return _is_text(name)
+            return _is_name(name)
     return None
 
 
@@ -337,9 +341,14 @@ def _is_instant(value: object) -> bool:
     return value is None or (isinstance(value, int) and abs(value) <= LATEST)
 
 
+def _is_name(value: object) -> bool:
+    """Text that a key can hold as well."""
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and _is_text(value)
+
+
 def _is_text(value: object) -> bool:
-    """Text that can be written down: half a surrogate pair cannot."""
-    if not isinstance(value, str):
+    """Text that every database can hold: NUL and half a surrogate pair are none."""
+    if not isinstance(value, str) or "\0" in value:
         return False
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
@@ -362,6 +371,7 @@ def _raised(node: Node, flow: Flow, error: Exception) -> ElementError:
 
 
 def _broken(node: Node, flow: Flow, what: str) -> ElementError:
+    what = what.encode("utf-8", "backslashreplace").decode().replace("\0", r"\0")  # it is kept, whatever it quotes
     return ElementError(f"flow {flow.id!r}, element {node.id!r} ({node.type}): {what}")
 
 

@@ -256,7 +256,7 @@ def messages(
 
 def message(tx: Connection, key: MessageKey) -> MessageReport | None:
     """One message; None where there is none of this name."""
-    if max(key) >= 2**63:  # no database has such numbers
+    if key.journey >= 2**63 or key.step >= 2**31:  # no database has such numbers
         return None
     found = _messages(tx, [MESSAGE.c.journey == key.journey, MESSAGE.c.step == key.step], 1)
     return found[0] if found else None
@@ -443,6 +443,6 @@ def likely_contacts(tx: Connection, key: str) -> list[str]:
     by_address = list(tx.scalars(statement))
     if by_address:
         return by_address
-    alike = CONTACT.c.key.startswith(key[:2], autoescape=True) if len(key) > 2 else CONTACT.c.key.is_not(None)
+    alike = CONTACT.c.key.istartswith(key[:2], autoescape=True) if len(key) > 2 else CONTACT.c.key.is_not(None)
     near = did_you_mean(key, tx.scalars(select(CONTACT.c.key).where(alike).order_by(CONTACT.c.key).limit(1000)))
     return [near] if near else []

@@ -184,7 +184,7 @@ class _Composer:
         piece: Piece
         if kind is yaml.ScalarEvent:
             style = event.style if event.style and event.style != ":" else ""
-            piece = ScalarPiece(self.source, start, event.end_mark.index, event.value, style)
+            piece = ScalarPiece(self.source, start, event.end_mark.index, self._text(event), style)
         else:
             if depth >= DEEPEST:
                 self._stop(event, "too-deep", f"more than {DEEPEST} lists and mappings stand within each other here")
@@ -252,7 +252,7 @@ class _Composer:
         self._count(event, 1)
         if event.tag is not None:
             self._tag(event)
-        text: str = event.value
+        text = self._text(event)
         if event.anchor is not None:
             self._anchors[event.anchor] = ScalarPiece(
                 self.source, event.start_mark.index, event.end_mark.index, text, event.style or ""
@@ -277,6 +277,13 @@ class _Composer:
             return ScalarPiece(self.source, event.start_mark.index, event.end_mark.index, "", "")
         self._count(event, piece.size)
         return piece
+
+    def _text(self, event: Any) -> str:
+        text: str = event.value
+        if "\0" in text:
+            message = "an escape in this text is a NUL byte, which not every database can hold"
+            self._problem(event, "control-character", message, "delete it")
+        return text
 
     def _tag(self, event: Any) -> None:
         text = self.source.text

@@ -285,7 +285,8 @@ def _read_cursor(written: str) -> Entry:
         key = json.loads(urlsafe_b64decode(written + "=" * (-len(written) % 4)))
         if [type(each) for each in key] != [str] * 4:
             raise ValueError("four texts make a key")
-        "".join(key).encode()
+        if b"\0" in "".join(key).encode():
+            raise ValueError("no key holds NUL")
     except (ValueError, TypeError, RecursionError):
         raise Problem(422, errors=[("query.cursor", "this is not the `next` of a page")]) from None
     return Entry(*key)

@@ -29,7 +29,9 @@ _COVERS = ("marketing", "everything")
 @app.command("list", cls=Command)
 def list_(
     channel: Annotated[str | None, typer.Option("--channel", help="Only entries for this channel, or `all`.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show; --json gives all.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1_000_000_000, help="How many to show; --json gives all.")
+    ] = 50,
     project: Project = None,
     as_json: Json = False,
 ) -> None:

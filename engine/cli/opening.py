@@ -244,6 +244,8 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
 
     if text is None:
         return {}
+    from tactful.engine.api.fields import fault_in
+
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
@@ -254,6 +256,8 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
         raise wrong_use(f"{option} is nested too deeply") from None
     if not isinstance(found, dict):
         raise wrong_use(f"{option} must be a JSON object", f"""such as {option} '{{"value": 35}}'""")
+    if fault := fault_in(found):
+        raise wrong_use(f"{option}: {fault}")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.engine.cli.frame import Command, Json, Project, group
+from tactful.engine.cli.frame import LARGEST, Command, Json, Project, group
 
 app = group("Read answers that may be opt-outs, and decide.")
 
@@ -56,7 +56,9 @@ def list_(project: Project = None, as_json: Json = False) -> None:
 
 @app.command("decide", cls=Command)
 def decide(
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The answer's number in `tactful review list`.")],
+    number: Annotated[
+        int, typer.Argument(metavar="NUMBER", help="The answer's number in `tactful review list`.", min=1, max=LARGEST)
+    ],
     decision: Annotated[str, typer.Argument(metavar="block|ignore", help="Is it an opt-out?")],
     project: Project = None,
     as_json: Json = False,

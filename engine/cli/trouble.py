@@ -114,6 +114,11 @@ def _unknown_flow(error: Any) -> Trouble:
     return Trouble(f"no flow `{error}` is published", "`tactful status` lists those that are")
 
 
+def _half(error: Any) -> Trouble:
+    half = error.object[error.start : error.end]
+    return wrong_use(f"{half!a} is half a character, which no text can hold", "give all texts in UTF-8")
+
+
 def _database(error: Any) -> Trouble:
     return Trouble(f"the database said: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
 
@@ -149,9 +154,10 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], Trouble]] = {
     ("sqlalchemy.exc", "SQLAlchemyError"): _database,
     ("sqlite3", "Error"): _database,
     ("psycopg", "Error"): _database,
+    ("builtins", "UnicodeEncodeError"): _half,
     ("builtins", "OSError"): _file,
 }
 """Errors that are no fault of ours, by where they are defined, with what is said of them."""
 
-_QUOTING = (_fault, _database)
+_QUOTING = (_fault, _half, _database)
 """Whose words may quote what was being worked on; the log holds nothing of that."""

@@ -102,7 +102,7 @@ def one_of(column: ColumnElement[Any], values: Iterable[int | str]) -> ColumnEle
 
 def as_list(values: Iterable[int | str]) -> str:
     """A list for `among`."""
-    return json.dumps(list(values))
+    return json.dumps(list(values), ensure_ascii=False)
 
 
 class Query:

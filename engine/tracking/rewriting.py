@@ -14,7 +14,7 @@ from html import escape, unescape
 from html.entities import html5
 
 LONGEST_URL = 2_048
-"""Longer addresses are left as they are; so are those with control characters, which no header may hold."""
+"""Bytes. Longer addresses are left as they are; so are those with control characters, which no header may hold."""
 
 OUR_PAGES = ("o", "c", "v")
 """What follows our own address in opt-out links, click links and pixels. None of them is rewritten."""
@@ -132,7 +132,7 @@ def _link(html: str, start: int, end: int) -> Link | None:
     if "href" not in found or ("data-track" in found and _value(found["data-track"])[1].strip().lower() == "no"):
         return None
     (begins, ends), url = _value(found["href"])
-    if not _WEB.match(url) or len(url) > LONGEST_URL or _NOT_IN_URLS.search(url):
+    if not _WEB.match(url) or _NOT_IN_URLS.search(url) or len(url.encode()) > LONGEST_URL:
         return None
     return Link(begins, ends, url)
 

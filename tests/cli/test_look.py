@@ -113,6 +113,10 @@ def test_journeys_of_bad_names(tactful, busy_shop):
     assert "did you mean `win-back`?" in tactful("journeys", "--flow", "winback", code=1).err
     assert "did you mean `opened`?" in tactful("journeys", "--flow", "win-back", "--at", "opend", code=2).err
     assert "did you mean `ana`?" in tactful("journeys", "--contact", "anna", code=1).err
+    assert "did you mean `ana`?" in tactful("journeys", "--contact", "ANA", code=1).err
+    assert (
+        r"'\udce4' is half a character" in tactful("journeys", "--contact", "an\udce4", code=2).err
+    )  # Latin-1, in a shell
 
 
 # --- journey -------------------------------------------------------------------------------------
@@ -160,7 +164,8 @@ def test_a_journey_whose_message_waits(tactful, open_shop):
 
 def test_a_journey_that_does_not_exist(tactful, open_shop):
     assert "there is no journey 7" in tactful("journey", "7", code=1).err
-    tactful("journey", "0", code=2)
+    for beyond in ("0", str(2**63)):
+        tactful("journey", beyond, code=2)
 
 
 # --- messages and settle -------------------------------------------------------------------------

@@ -189,6 +189,7 @@ def test_event_that_no_flow_knows_is_remarked_upon(tactful, open_shop):
         (["x", "-m", "many"], 2, "is not a message"),
         (["x", "-c", "ana", "--data", "{"], 2, "--data is not JSON"),
         (["x", "-c", "ana", "--data", "[" * 100_000], 2, "--data"),
+        (["x", "-c", "ana", "--data", r'{"a": "\u0000"}'], 2, "--data: its data holds a text with NUL"),
         (["x", "-c", "ana", "--at", "soon"], 2, "`soon` is not a time"),
         (["x", "-c", "ana", "--at", "2999-01-01"], 2, "has not come yet"),
         (["  ", "-c", "ana"], 2, "an event's name"),

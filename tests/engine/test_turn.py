@@ -21,6 +21,7 @@ from tactful.elements.contract import (
     Event,
     Leave,
     MessageKey,
+    ReachGoal,
     Send,
     SendMessage,
     SetValues,
@@ -227,9 +228,12 @@ def test_nobody_can_tell_how_a_send_ended(world: World, name: str) -> None:
         Incoming("opened", message=MessageKey(10**30, 1)),
         Incoming("contact_changed", "ana@example.com"),
         Incoming("", "ana@example.com"),
+        Incoming("ping", "ana@example.com", data={"text": "\\\0"}),
+        Incoming("ping", "ana@example.com", key="k" * 321),
     ],
-    ids=["not JSON", "half a character", "key", "name", "contact", "time", "message", "reserved", "no name"],
-)
+    ids=["not JSON", "half a character", "key", "name", "contact", "time", "message", "reserved", "no name", "NUL",
+         "long key"],
+)  # fmt: skip
 def test_what_cannot_be_learnt_is_refused_and_hinders_no_other(world: World, bad: Incoming) -> None:
     world.publish(ONE_AFTER_ANOTHER)
     world.contact("ana@example.com")
@@ -238,6 +242,13 @@ def test_what_cannot_be_learnt_is_refused_and_hinders_no_other(world: World, bad
     assert [each.state for each in told] == ["learnt", "refused", "learnt"]
     assert told[1].why
     assert len(world.journeys()) == 2
+
+
+def test_an_event_may_say_what_only_looks_like_nul_and_have_a_long_key(world: World) -> None:
+    world.contact("ana@example.com")
+    key = "".join(chr(0x4E00 + number) for number in range(320))
+    assert world.happens("ping", "ana@example.com", key=key, text=r"\u0000").state == "learnt"
+    assert world.happens("ping", "ana@example.com", key=key).state == "known"
 
 
 def test_ten_thousand_journeys_of_one_contact_are_no_trouble() -> None:
@@ -309,12 +320,17 @@ def raise_error(visit: Visit) -> Any:
     raise RuntimeError("the element's own trouble")
 
 
+def raise_what_no_text_holds(visit: Visit) -> Any:
+    raise RuntimeError("half \ud800, and \0")
+
+
 def with_effects(*effects: Any) -> Callable[[Visit], Any]:
     return lambda visit: Leave(effects=effects)
 
 
 BROKEN: Mapping[str, Callable[[Visit], Any]] = {
     "raises": raise_error,
+    "raises what no text holds": raise_what_no_text_holds,
     "answers nothing": lambda visit: None,
     "answers something else": lambda visit: "done",
     "leaves by what is no exit": lambda visit: Leave("sideways"),
@@ -326,6 +342,10 @@ BROKEN: Mapping[str, Callable[[Visit], Any]] = {
     "stays until the end of all time": lambda visit: Stay(until=10**30),
     "sets what is no JSON": with_effects(UpdateContact({"seen": dt.date(2026, 3, 2)})),
     "sets half a character": with_effects(UpdateContact({"name": "\ud800"})),
+    "sets NUL": with_effects(UpdateContact({"name": "\0"})),
+    "reaches a goal with NUL": with_effects(ReachGoal("bought\0")),
+    "reaches a goal too long for any index": with_effects(ReachGoal("".join(map(chr, range(0x4E00, 0x5E00))))),
+    "says NUL of why it blocks": with_effects(AddToDoNotContact("email", reason="\0")),
     "tags with a number": with_effects(UpdateContact(add_tags=(1,))),  # type: ignore[arg-type]
     "remembers what is no JSON": with_effects(SetValues({"seen": {1, 2}})),
     "blocks a channel that is none": with_effects(AddToDoNotContact("pigeon")),

@@ -160,6 +160,8 @@ def test_a_problem_may_point_into_a_text(text, at, line, column):
         (b"a: 1\n\x00", 2, 1, "control-character"),
         ("a: \x1b[31m", 1, 4, "control-character"),
         ("a: \ud800", 1, 4, "control-character"),
+        ('a: "b\\0"', 1, 4, "control-character"),
+        ('"a\\x00": 1', 1, 1, "control-character"),
         ("a: 1\n---\nb: 1", 2, 1, "several-documents"),
         ("a: !!python/object/apply:os.system [ls]", 1, 4, "tag"),
         ("a: !important", 1, 4, "tag"),

@@ -14,6 +14,9 @@ from tactful.engine.store import reading
 
 from .conftest import CLOCK, Shop
 
+NUL = "WyJcdTAwMDAiLCAiYWxsIiwgIiIsICJldmVyeXRoaW5nIl0"
+"""The cursor behind an entry for a destination that is NUL."""
+
 
 def refused(answer: httpx.Response, status: int) -> dict[str, Any]:
     """A problem, as RFC 9457 has it."""
@@ -188,7 +191,7 @@ def test_pages_of_the_list_miss_nothing_of_one_destination(client: httpx.Client,
     assert found == sorted(tuple(change.entry) for change in changes)
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WzEsMiwzLDRd", "_-8", "8J-YgA", "=", "W1tbW1tb"])
+@pytest.mark.parametrize("cursor", ["x", "W10", "WzEsMiwzLDRd", "_-8", "8J-YgA", "=", "W1tbW1tb", NUL])
 def test_a_cursor_that_is_none_is_refused(client: httpx.Client, cursor: str) -> None:
     assert (
         refused(client.get("/v1/do-not-contact", params={"cursor": cursor}), 422)["errors"][0]["where"]

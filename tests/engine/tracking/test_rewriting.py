@@ -77,6 +77,7 @@ def rewritten(html: str) -> str:
         ('<a href="https://x.example/\ud800">', None),
         (f'<a href="https://x.example/{"a" * (LONGEST_URL - 18)}">', f"https://x.example/{'a' * (LONGEST_URL - 18)}"),
         (f'<a href="https://x.example/{"a" * (LONGEST_URL - 17)}">', None),
+        (f'<a href="https://x.example/{"ž" * (LONGEST_URL // 2 - 8)}">', None),
     ],
 )
 def test_the_link_of_a_tag(html: str, url: str | None) -> None:
