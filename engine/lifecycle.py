@@ -226,7 +226,7 @@ class Lifecycle:
             stands = select(JOURNEY.c.id, JOURNEY.c.contact).where(
                 JOURNEY.c.stood_still.is_not(None), JOURNEY.c.flow == flow
             )
-            found = tx.execute(stands.order_by(JOURNEY.c.due_after).limit(BATCH)).all()
+            found = tx.execute(stands.order_by(JOURNEY.c.due_after.nulls_last()).limit(BATCH)).all()
             hold(tx, {row.contact for row in found})
             # Once more: somebody else may have set some of them going a moment ago.
             standing = tx.execute(stands.where(one_of(JOURNEY.c.id, [row.id for row in found]))).all()
