@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +18,7 @@ from tactful.engine.flowbook import FlowGone, WrongState
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.outbox import Settled
-from tactful.engine.store.sqlite import SqliteStore as Store
+from tactful.engine.store.database import Store
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
 
@@ -332,16 +331,17 @@ class Killed(Exception):
 
 
 class Mortal:
-    """An engine on a file that dies before any of its transactions, and is opened again."""
+    """An engine that dies before any of its transactions, and is opened again."""
 
-    def __init__(self, folder: Path) -> None:
-        self._url = f"sqlite:///{folder / 'mortal.db'}"
-        self.engine: Engine = open_engine(self._url)
+    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._url = url
+        self._monkeypatch = monkeypatch
+        self.engine: Engine = open_engine(url)
 
-    def dies_before(self, transaction: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies_before(self, transaction: int) -> None:
         """Let the so-many-th write transaction from here never begin."""
-        left = transaction
-        write = Store.write
+        left, kind = transaction, type(self.engine.store)
+        write = kind.write
 
         def counted(store: Store, *, shared: bool = False) -> object:
             nonlocal left
@@ -350,19 +350,29 @@ class Mortal:
                 raise Killed
             return write(store, shared=shared)
 
-        monkeypatch.setattr(Store, "write", counted)
+        self._monkeypatch.setattr(kind, "write", counted)
 
-    def born_again(self, monkeypatch: pytest.MonkeyPatch) -> Engine:
-        monkeypatch.undo()
+    def born_again(self) -> Engine:
+        self._monkeypatch.undo()
         self.engine.close()
         self.engine = open_engine(self._url)
         return self.engine
 
 
-def journeys(engine: Engine) -> list[tuple[int, str]]:
+@pytest.fixture
+def mortal(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mortal]:
+    mortal = Mortal(url, monkeypatch)
+    yield mortal
+    mortal.engine.close()
+
+
+def journeys(engine: Engine) -> list[tuple[str, str]]:
     with engine.store.read() as tx:
-        found = tx.exec_driver_sql("select contact, state from journey order by id").all()
-        return sorted((contact, state) for contact, state in found)
+        return sorted((each.contact, each.state) for each in reports.journeys(tx))
+
+
+def all_of(people: int, state: str) -> list[tuple[str, str]]:
+    return sorted((f"c{n}", state) for n in range(people))
 
 
 def run(engine: Engine, now: int) -> None:
@@ -390,14 +400,11 @@ def died(act: Callable[[], object]) -> bool:
 
 
 @pytest.mark.parametrize("at", range(6))
-def test_a_segment_published_and_killed_enters_nobody_who_was_in_it_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    mortal = Mortal(tmp_path)
+def test_a_segment_published_and_killed_enters_nobody_who_was_in_it_before(mortal: Mortal, at: int) -> None:
     crowd(mortal.engine, 2_500, orders=9)
-    mortal.dies_before(at, monkeypatch)
+    mortal.dies_before(at)
     dead = died(lambda: publish(mortal.engine, VIP))
-    engine = mortal.born_again(monkeypatch)
+    engine = mortal.born_again()
     if at == 0:
         assert dead
         return
@@ -407,17 +414,13 @@ def test_a_segment_published_and_killed_enters_nobody_who_was_in_it_before(
     assert journeys(engine) == []
     put_contacts(engine.host, [ContactFields("new", attributes={"orders": 5})], MONDAY)
     assert len(journeys(engine)) == 1, "who comes to be in it enters"
-    engine.close()
 
 
 @pytest.mark.parametrize("at", range(5))
-def test_a_crowd_killed_on_its_way_enters_whole_and_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    mortal = Mortal(tmp_path)
+def test_a_crowd_killed_on_its_way_enters_whole_and_once(mortal: Mortal, at: int) -> None:
     publish(mortal.engine, PING)
     crowd(mortal.engine, 2_500)
-    mortal.dies_before(at, monkeypatch)
+    mortal.dies_before(at)
 
     def enter() -> None:
         enrolment = mortal.engine.enrolments.begin("f", None, MONDAY)
@@ -425,22 +428,17 @@ def test_a_crowd_killed_on_its_way_enters_whole_and_once(
             pass
 
     died(enter)
-    engine = mortal.born_again(monkeypatch)
+    engine = mortal.born_again()
     run(engine, MONDAY)
-    entered = [contact for contact, _ in journeys(engine)]
-    assert sorted(entered) == ([] if at == 0 else list(range(1, 2_501)))
-    engine.close()
+    assert journeys(engine) == ([] if at == 0 else all_of(2_500, "active"))
 
 
 @pytest.mark.parametrize("at", range(10))
-def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    mortal = Mortal(tmp_path)
+def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(mortal: Mortal, at: int) -> None:
     publish(mortal.engine, PING)
     crowd(mortal.engine, 1_500)
     mortal.engine.host.enter("f", [f"c{n}" for n in range(1_500)], MONDAY)
-    mortal.dies_before(at, monkeypatch)
+    mortal.dies_before(at)
 
     def pause_and_resume() -> None:
         mortal.engine.lifecycle.pause("f", MONDAY)
@@ -449,7 +447,7 @@ def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
         run(mortal.engine, MONDAY)
 
     died(pause_and_resume)
-    engine = mortal.born_again(monkeypatch)
+    engine = mortal.born_again()
     with engine.host.transaction():
         is_paused = engine.host.flows.state["f"] == "paused"
     assert is_paused == (at in (1, 2, 3))
@@ -457,11 +455,10 @@ def test_a_flow_paused_resumed_and_killed_sets_everybody_going_once(
         engine.lifecycle.resume("f", MONDAY)
     run(engine, MONDAY)
     run(engine, MONDAY + 2 * HOUR)
-    assert journeys(engine) == [(contact, "done") for contact in range(1, 1_501)]
+    assert journeys(engine) == all_of(1_500, "done")
     with engine.store.read() as tx:
         counted = tx.exec_driver_sql("select name, count(*) from goal group by name").all()
     assert [tuple(row) for row in counted] == [("late", 1_500)]
-    engine.close()
 
 
 def test_a_paused_flow_keeps_no_other_from_going_on(world: World) -> None:
@@ -521,14 +518,11 @@ def test_a_flow_that_finishes_again_is_looked_through_again(world: World) -> Non
 
 
 @pytest.mark.parametrize("at", range(6))
-def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    mortal = Mortal(tmp_path)
+def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(mortal: Mortal, at: int) -> None:
     publish(mortal.engine, PING)
     crowd(mortal.engine, 1_500)
     mortal.engine.host.enter("f", [f"c{n}" for n in range(1_500)], MONDAY)
-    mortal.dies_before(at, monkeypatch)
+    mortal.dies_before(at)
 
     def stop() -> None:
         mortal.engine.lifecycle.stop("f", MONDAY)
@@ -536,7 +530,7 @@ def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(
             pass
 
     died(stop)
-    engine = mortal.born_again(monkeypatch)
+    engine = mortal.born_again()
     with engine.host.transaction():
         state = engine.host.flows.state["f"]
     assert state == ("live" if at == 0 else "stopped" if at == 5 else "finishing")
@@ -544,28 +538,25 @@ def test_a_flow_stopped_and_killed_is_emptied_by_asking_again(
         engine.lifecycle.stop("f", MONDAY)
     while engine.lifecycle.take_all_out("f", MONDAY):
         pass
-    assert journeys(engine) == [(contact, "removed") for contact in range(1, 1_501)]
-    engine.close()
+    assert journeys(engine) == all_of(1_500, "removed")
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_a_schedule_killed_brings_everybody_in_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    mortal = Mortal(tmp_path)
+def test_a_schedule_killed_brings_everybody_in_once(mortal: Mortal, at: int) -> None:
     crowd(mortal.engine, 1_500)
     publish(mortal.engine, 'flow: d\nentry: {schedule: "0 10 * * *"}\nelements: {mark: {type: goal, name: seen}}\n')
-    mortal.dies_before(1 + at, monkeypatch)  # `tick` looks first
+    mortal.dies_before(1 + at)  # `tick` looks first
     died(lambda: run(mortal.engine, MONDAY + HOUR))
-    engine = mortal.born_again(monkeypatch)
+    engine = mortal.born_again()
     run(engine, MONDAY + 2 * HOUR)
-    assert sorted(contact for contact, _ in journeys(engine)) == list(range(1, 1_501))
-    engine.close()
+    assert journeys(engine) == all_of(1_500, "done")
 
 
 # --- the flows as threads and processes see them
 
 
-def test_a_reader_who_began_before_a_change_does_not_bring_the_old_flows_back(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}")
+def test_a_reader_who_began_before_a_change_does_not_bring_the_old_flows_back(url: str) -> None:
+    engine = open_engine(url)
     publish(engine, PING)
     with engine.store.read() as old:
         engine.host.flows.refresh(old)  # its view of the database is fixed here
@@ -577,8 +568,7 @@ def test_a_reader_who_began_before_a_change_does_not_bring_the_old_flows_back(tm
     engine.close()
 
 
-def test_a_change_that_was_rolled_back_is_seen_by_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mortal = Mortal(tmp_path)
+def test_a_change_that_was_rolled_back_is_seen_by_nobody(mortal: Mortal, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(mortal.engine, PING)
 
     def fails(*_: object) -> None:
@@ -592,18 +582,17 @@ def test_a_change_that_was_rolled_back_is_seen_by_nobody(tmp_path: Path, monkeyp
     with mortal.engine.host.transaction() as tx:
         flows = mortal.engine.host.flows
         assert set(flows.live.by_id) == {"f", "h"}
-        assert {id: live.version for id, live in flows.live.by_id.items()} == {"f": 1, "h": 2}
-        assert flows.version(tx, 2).id == "h"
-    mortal.engine.close()
+        assert flows.live.by_id["f"].version == 1
+        assert flows.version(tx, flows.live.by_id["h"].version).id == "h"
 
 
-def test_an_opt_out_is_taken_also_where_a_flow_does_not_load_any_more(tmp_path: Path) -> None:
+def test_an_opt_out_is_taken_also_where_a_flow_does_not_load_any_more(url: str) -> None:
     """An element was uninstalled: nothing moves and nothing is sent, and no is still taken for an answer."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}")
+    engine = open_engine(url)
     publish(engine, PING)
     engine.close()
     fewer = {name: element for name, element in catalogue().items() if name != "pause"}
-    engine = open_engine(f"sqlite:///{tmp_path / 'one.db'}", elements=fewer)
+    engine = open_engine(url, elements=fewer)
     with pytest.raises(FlowGone) as gone:
         engine.host.tick(MONDAY)
     assert str(gone.value) == "flow version 1 does not load any more: flow.yaml:7:16 [unknown-type]"

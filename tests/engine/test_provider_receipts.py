@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -193,16 +193,15 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def desk(provider: Provider, tmp_path: Path) -> Iterator[Desk]:
+def desk(provider: Provider, new_world: Callable[..., World], tmp_path: Path) -> Iterator[Desk]:
     text = PROJECT.format(url=provider.url).replace("&infobip ", "")
     infobip = text.split('"+38595000111": ')[1].split('  "+38595000222"')[0]
     (tmp_path / "tactful.yaml").write_text(text.replace("*infobip\n", infobip))
     project, problems = load_project(tmp_path / "tactful.yaml")
     assert project is not None, [each.render() for each in problems]
-    world = World(MONDAY, project=project)
+    world = new_world(project=project)
     with serving(provider_routes(world.engine, project, world.clock, ENVIRON)) as url:
         yield Desk(world, project, provider, url)
-    world.close()
 
 
 @contextmanager

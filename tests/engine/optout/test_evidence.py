@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,13 +37,13 @@ elements:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(new_world: Callable[..., World], tmp_path: Path) -> World:
     (tmp_path / "tactful.yaml").write_text(PROJECT)
-    with World(MONDAY, project=tmp_path / "tactful.yaml") as world:
-        world.contact("ana", email=ANA, phone=NUMBER)
-        world.publish(FLOW)
-        world.enter("ask", "ana")
-        yield world
+    world = new_world(project=tmp_path / "tactful.yaml")
+    world.contact("ana", email=ANA, phone=NUMBER)
+    world.publish(FLOW)
+    world.enter("ask", "ana")
+    return world
 
 
 def acts(world: World, address: str) -> tuple[Act, ...]:

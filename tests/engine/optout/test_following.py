@@ -154,13 +154,12 @@ def test_the_evidence_says_by_what_and_not_from_where(world: World) -> None:
     assert act.block.sender == ACME
 
 
-def test_a_no_is_heard_also_where_no_flow_loads_any_more(tmp_path: Path) -> None:
+def test_a_no_is_heard_also_where_no_flow_loads_any_more(tmp_path: Path, url: str) -> None:
     """An element was uninstalled: nothing moves and nothing is sent, and no is still taken for an answer."""
-    database = f"sqlite:///{tmp_path / 'acme.db'}"
-    with new_world(tmp_path, database=database) as world:
+    with new_world(tmp_path, database=url) as world:
         message = sent(world, "plain")
     fewer = {name: element for name, element in catalogue().items() if name != "wait_for_event"}
-    engine = open_engine(database, elements=fewer)
+    engine = open_engine(url, elements=fewer)
     with pytest.raises(FlowGone):
         engine.host.tick(MONDAY)
     opt_out(engine, message, MARKETING, MONDAY)

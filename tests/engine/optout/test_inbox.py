@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,12 +58,11 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def world(project: Project) -> Iterator[World]:
-    world = World(MONDAY, project=project)
+def world(new_world: Callable[..., World], project: Project) -> World:
+    world = new_world(project=project)
     world.contact("ana", phone=ANA)
     world.publish(FLOW)
-    yield world
-    world.close()
+    return world
 
 
 def entries(engine: Engine) -> list[tuple[str, str, str, str]]:
@@ -166,8 +165,8 @@ def test_what_is_no_opt_out_is_none(world: World, text: str) -> None:
 
 
 @pytest.fixture
-def inbox(project: Project) -> Iterator[Inbox]:
-    engine = open_engine("sqlite://")
+def inbox(project: Project, url: str) -> Iterator[Inbox]:
+    engine = open_engine(url)
     yield Inbox(engine, project.senders or {}, project.opt_out.keywords)
     engine.close()
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 from tests.engine.optout.site import EMAIL, NEWS, PHONE, Site, new_world, served
 
 from tactful.elements.contract import MessageKey
@@ -21,6 +22,7 @@ from tactful.engine.api.opt_out_pages import LARGEST_BODY, _said
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout.page_languages import language_of, languages, page_texts
 from tactful.engine.optout.pages import DARK, LIGHT, READ_ON, STYLE, STYLE_HASH
+from tactful.engine.store.tables import metadata
 
 FLOWS = ("letter", "plain", "text", "receipt", "workshop")
 
@@ -28,8 +30,7 @@ FLOWS = ("letter", "plain", "text", "receipt", "workshop")
 def rows(site: Site) -> dict[str, list[tuple[object, ...]]]:
     """All that the database holds."""
     with site.world.engine.store.read() as tx:
-        tables = tx.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-        return {name: [tuple(row) for row in tx.exec_driver_sql(f"SELECT * FROM {name}")] for name in tables}
+        return {table.name: list(map(tuple, tx.execute(select(table)))) for table in metadata.sorted_tables}
 
 
 def press(site: Site, path: str, **fields: str) -> httpx.Response:
@@ -86,9 +87,9 @@ def test_the_button_opts_out_and_the_link_works_again(site: Site) -> None:
     assert site.opted_out() == 1
 
 
-def test_many_at_once_are_one_opt_out(tmp_path: Path) -> None:
+def test_many_at_once_are_one_opt_out(tmp_path: Path, url: str) -> None:
     """A mail program and its user press at the same moment, and both again."""
-    with new_world(tmp_path, database=f"sqlite:///{tmp_path / 'acme.db'}") as world, served(world) as site:
+    with new_world(tmp_path, database=url) as world, served(world) as site:
         path = site.path(site.send("letter"))
         with ThreadPoolExecutor(16) as pool:
             answers = list(pool.map(lambda _: press(site, path, do="stop").status_code, range(64)))

@@ -128,9 +128,9 @@ def test_1_what_fetches_links_opts_nobody_out(site: Site, method: str) -> None:
     assert site.opted_out() == 0
 
 
-def test_it_works_thirty_days_later_and_after_a_restart(tmp_path: Path) -> None:
+def test_it_works_thirty_days_later_and_after_a_restart(tmp_path: Path, url: str) -> None:
     """CAN-SPAM (15 USC 7704) asks for thirty days; RFC 8058 for no end at all."""
-    with new_world(tmp_path, database=f"sqlite:///{tmp_path / 'acme.db'}") as world:
+    with new_world(tmp_path, database=url) as world:
         with served(world) as site:
             path = site.path(site.send("letter"))
         world.advance("31 days")

@@ -22,9 +22,9 @@ def shop(tmp_path: Path, url: str) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def win_back(tmp_path: Path) -> Iterator[Shop]:
+def win_back(tmp_path: Path, url: str) -> Iterator[Shop]:
     """The win-back flow of the examples, whose first email Ana got at noon."""
-    shop = Shop(tmp_path, WIN_BACK / "flow.yaml")
+    shop = Shop(tmp_path, WIN_BACK / "flow.yaml", url=url)
     try:
         shop.happens("basket_abandoned", value=80, item="a pound of Assam")
         shop.after(hours=2)
