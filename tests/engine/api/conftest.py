@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,7 +59,7 @@ elements:
 class Shop:
     """A project in a folder, with a flow and two contacts, and its engine."""
 
-    def __init__(self, folder: Path, more: str = "", flow: str = "note") -> None:
+    def __init__(self, folder: Path, database: str | None, more: str = "", flow: str = "note") -> None:
         (folder / "flows").mkdir()
         (folder / "flows" / "note.yaml").write_text(FLOW.replace("flow: note", f"flow: {flow}"))
         (folder / "tactful.yaml").write_text(PROJECT + more)
@@ -66,7 +67,7 @@ class Shop:
         assert project is not None, [problem.render() for problem in problems]
         self.folder = folder
         self.project: Project = project
-        self.engine: Engine = open_engine(project.database_url())
+        self.engine: Engine = open_engine(database or project.database_url())
         loaded = load_file(folder / "flows" / "note.yaml", catalogue(), project.surroundings()).flow
         assert loaded is not None
         self.engine.lifecycle.publish(loaded, CLOCK.now())
@@ -105,13 +106,30 @@ class Shop:
         self.engine.close()
 
 
+def refused(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """A problem, as RFC 9457 has it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == status
+    assert problem["type"] == "about:blank"
+    assert problem["title"]
+    return problem
+
+
 @pytest.fixture
-def new_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+def database() -> str | None:
+    """Where a shop's database is; None is in a file beside its project."""
+    return None
+
+
+@pytest.fixture
+def new_shop(tmp_path: Path, database: str | None) -> Iterator[Callable[..., Shop]]:
     """Make a shop, with more in its project file."""
     shops: list[Shop] = []
 
     def make(more: str = "", flow: str = "note") -> Shop:
-        shops.append(Shop(tmp_path, more, flow))
+        shops.append(Shop(tmp_path, database, more, flow))
         return shops[-1]
 
     yield make

@@ -22,8 +22,7 @@ from tactful.engine.project import NotSet
 from tactful.engine.senders import Secret
 from tactful.engine.store.database import StoreError
 
-from .conftest import CLOCK, KEY, LISTENER, Shop
-from .test_resources import refused
+from .conftest import CLOCK, KEY, LISTENER, Shop, refused
 
 NEW_SHOP = Callable[..., Shop]
 ONE_EVENT = {"events": [{"name": "began", "contact": "ana"}]}
