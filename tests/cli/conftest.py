@@ -86,30 +86,48 @@ def laid_out(tmp_path_factory):
     return folder
 
 
+def begin(folder):
+    """Bring in the contacts of a starter project, and make its flow live."""
+    for arguments in (["import", "contacts", str(folder / "contacts.csv")], ["publish", "--all"]):
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, "--project", str(folder)])
+        assert not left.value.code
+
+
 @pytest.fixture(scope="session")
 def opened(laid_out, tmp_path_factory):
     """The same with its contacts, its flow live, to be copied."""
     folder = tmp_path_factory.mktemp("opened")
     shutil.copytree(laid_out, folder, dirs_exist_ok=True)
-    for arguments in (["import", "contacts", str(folder / "contacts.csv")], ["publish", "--all"]):
-        with pytest.raises(SystemExit) as left:
-            main([*arguments, "--project", str(folder)])
-        assert not left.value.code
+    begin(folder)
     return folder
 
 
 @pytest.fixture
-def shop(empty, laid_out):
+def database():
+    """Where the shop's database is; None is in a file beside its project."""
+    return
+
+
+@pytest.fixture
+def shop(empty, laid_out, database):
     """The starter project, and we are in it."""
     shutil.copytree(laid_out, empty, dirs_exist_ok=True)
+    if database is not None:
+        project = empty / "tactful.yaml"
+        text = project.read_text(encoding="utf-8")
+        project.write_text(text.replace("sqlite:///tactful.db", database), encoding="utf-8")
     return empty
 
 
 @pytest.fixture
-def open_shop(empty, opened):
+def open_shop(shop, opened, database):
     """The same with its contacts, its flow live."""
-    shutil.copytree(opened, empty, dirs_exist_ok=True)
-    return empty
+    if database is None:
+        shutil.copytree(opened, shop, dirs_exist_ok=True)
+    else:
+        begin(shop)
+    return shop
 
 
 @pytest.fixture

@@ -12,6 +12,12 @@ NO_PASSWORD = "via: smtp, host: mail.example, username: acme, password: {env: NO
 
 
 @pytest.fixture
+def database(url):
+    """On each kind; in a file it is the one that was opened before."""
+    return None if url.startswith("sqlite") else url
+
+
+@pytest.fixture
 def busy_shop(tactful, open_shop, work):
     """Three journeys: Ana's and Dai's emails were sent, Ben's address was blocked before."""
     tactful("dnc", "add", "ben@example.com")
@@ -24,6 +30,7 @@ def busy_shop(tactful, open_shop, work):
 # --- status --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_status_before_anything_was_published(tactful, shop):
     ran = tactful("status")
     assert "no database yet" in ran.out

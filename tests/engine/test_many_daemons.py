@@ -21,7 +21,7 @@ from tests.engine.test_kill import CLOCK, OPENED, UNOPENED, Mailbox, Project, _k
 from tactful.engine.workers import LEASE_MS
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Server
+    from tests.conftest import Server
 
 __all__ = ["mailbox"]  # the fixture
 

@@ -25,7 +25,7 @@ from tactful.engine.upgrading import is_behind
 from tactful.engine.workers import Worker, may_work
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Server
+    from tests.conftest import Server
 
 MONDAY = 1_772_442_000_000
 FLOW = """

@@ -18,7 +18,7 @@ from tactful.engine.store.tables import metadata
 from tactful.engine.testing import World
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Server
+    from tests.conftest import Server
 
 HOUR = 3_600_000
 SHARDS = 3

@@ -27,7 +27,7 @@ from tactful.engine.upgrading import SchemaWatch, bring_up_to_date, is_behind
 from tactful.engine.workers import LEASE_MS, Worker, at_work
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Server
+    from tests.conftest import Server
 
 CLOCK = SystemClock()
 TACTFUL = Path(sys.executable).with_name("tactful")

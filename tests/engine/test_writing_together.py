@@ -38,7 +38,7 @@ from tactful.engine.testing import World
 from tactful.engine.workers import LEASE_MS, Worker, working
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Server
+    from tests.conftest import Server
 
 HOUR = 3_600_000
 LATE = MONDAY + 2 * HOUR

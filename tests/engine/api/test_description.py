@@ -15,7 +15,20 @@ from .conftest import CLOCK, KEY
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(300, marks=pytest.mark.full)])
+@pytest.fixture
+def database(url):
+    return url
+
+
+@pytest.mark.parametrize(
+    ("url", "examples"),
+    [
+        ("sqlite", 8),
+        pytest.param("sqlite", 300, marks=pytest.mark.full),
+        pytest.param("postgresql", 300, marks=pytest.mark.full),
+    ],
+    indirect=["url"],
+)
 def test_schemathesis_finds_nothing(new_shop, tmp_path, examples):
     # The examples of the description name these, so that they lead somewhere.
     shop = new_shop("  limits: {per_key: 1000000, per_address: 1000000}\n", flow="win-back")

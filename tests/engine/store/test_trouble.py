@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from tactful.engine.store.database import StoreError, open_store
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Server
+    from tests.conftest import Server
 
 SECRET = "s3cr3t"
 
