@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tactful.elements.contract import Contact
 
 
+LONGEST_ID = 200
+"""Characters of a contact's own id, at most."""
+
+
 class BadAddress(ValueError):
     """Not an address anything can be sent to. The message says in plain words what is wrong with it."""
 
@@ -84,9 +88,7 @@ def destination(kind: str, address: str, region: str | None = None) -> str:
         case "phone":
             return phone_number(address, region)
         case "push":
-            if not address.strip():
-                raise BadAddress("the address is empty")
-            return address.strip()
+            return _contact_id(address.strip())
         case _:
             raise ValueError(f"{kind!r} is not a kind of address")
 
@@ -130,6 +132,14 @@ def destination_of(contact: Contact, channel: str) -> str | None:
     if address is not None and CHANNELS[channel].address == "email":
         return _folded(address)
     return address
+
+
+def _contact_id(text: str) -> str:
+    if not text:
+        raise BadAddress("the address is empty")
+    if len(text) > LONGEST_ID or not text.isprintable():
+        raise BadAddress(f"a contact's id is one line of at most {LONGEST_ID} characters")
+    return text
 
 
 # --- Email ---------------------------------------------------------------------------------------

@@ -340,7 +340,8 @@ def _written(value: Any) -> str:
 
 
 def _kept(text: str, most: int) -> str:
-    """Text that a database can hold, cut where it is too long."""
+    """Text that every database can hold, cut where it is too long."""
+    text = text.replace("\0", "")
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()  # half characters, of what was no UTF-8
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -112,6 +112,9 @@ def test_what_the_list_goes_by_folds_case():
     assert destination("push", " token ") == "token"
     with pytest.raises(BadAddress):
         destination("push", " ")
+    for no_id in ("a\nb", "a\0", "\ud800", "x" * 201):
+        with pytest.raises(BadAddress, match="one line"):
+            destination("push", no_id)
     with pytest.raises(ValueError, match="not a kind"):
         destination("pigeon", "x")
 

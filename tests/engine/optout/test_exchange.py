@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from typing import get_args
 
@@ -120,6 +121,19 @@ def test_an_erased_address_does_not_come_back_in_clear(world: World) -> None:
     assert brought(world.engine, exported(world.engine)) == Brought(0, 1)
 
 
+def test_what_not_every_database_can_hold_keeps_nobody_off_the_list(world: World) -> None:
+    said = {"sender": "a\0b", "reason": "\0too many", "source": "M\ud800O\0"}
+    records = [{"destination": ANA, "channel": "email", **said}]
+    records += [{"destination": id, "channel": "push"} for id in ("a\0b", "\ud800", "x" * 201, "ž" * 200)]
+    file = "\n".join(map(json.dumps, records)).encode()
+    found = list(read_list(io.BytesIO(file), "jsonl"))
+    assert [each.line for each in found if not isinstance(each, Row)] == [2, 3, 4]
+    bring(world.engine, [each for each in found if isinstance(each, Row)], "list.jsonl", MONDAY)
+    assert entries(world.engine) == {
+        Entry(ANA, "email", "ab", "everything"), Entry("ž" * 200, "push", "", "everything")
+    }  # fmt: skip
+
+
 def test_many_domains_are_no_trouble(world: World) -> None:
     text = "domain\n" + "".join(f"@d{number}.example\n" for number in range(1_500))
     assert brought(world.engine, text) == Brought(1_500, 0)
@@ -148,7 +162,7 @@ _TO = st.one_of(
 )  # fmt: skip
 _COVERS = st.sampled_from(get_args(Covers))
 _SENDERS = st.sampled_from(["", "news@acme.example", "+38595000111", "ACME", "=SUM(1)", "'x"])
-_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=20) | st.sampled_from(
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\0"), max_size=20) | st.sampled_from(
     ["=1+1", "'=1", "''-2", "@x", '"', "a,b", "\ta", "\ra", "two\nlines"]
 )
 
