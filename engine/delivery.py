@@ -29,7 +29,18 @@ from tactful.engine.channels import (
 from tactful.engine.clock import Clock
 from tactful.engine.optout.links import OptOutLinks, one_click_headers
 from tactful.engine.optout.noes import BOUNCED_HARD, No
-from tactful.engine.outbox import FAILED, QUEUED, SENT, SUPPRESSED, UNKNOWN, Outbox, Settled, Taken, Took
+from tactful.engine.outbox import (
+    FAILED,
+    MOST_REPEATS,
+    QUEUED,
+    SENT,
+    SUPPRESSED,
+    UNKNOWN,
+    Outbox,
+    Settled,
+    Taken,
+    Took,
+)
 from tactful.engine.render import CannotRender, at_hand, render
 from tactful.engine.senders import Sender
 from tactful.engine.store.database import StoreError
@@ -104,7 +115,8 @@ class Lane:
         self._most_in_hand = FEWEST
         self._rested_at = clock.monotonic()
         self._not_taken = SOON_SECONDS
-        self._is_down = False
+        self._said: str | None = None  # of the provider, as long as it is so
+        self._begun_as: int | None = None  # the worker's number in a round that did not come to its end
         self._worker = worker
         self._recorder = _Recorder(outbox, clock, worker)
         self.pace = None if settings.rate is None else Pace(settings.rate, clock.monotonic())
@@ -113,9 +125,18 @@ class Lane:
         """Take messages that may go, hand them over and record what became of them; how many were looked at.
 
         When `stopping` says so, what was not tried yet goes back to the outbox. Outcomes that could not be recorded
-        (it raises, then) are recorded by the next call, before anything else.
+        (it raises, then) are recorded by the next call, before anything else; and what was taken by a transaction of
+        whose end nobody heard, since the connection broke, goes back.
         """
         self._recorder.record()
+        if self._begun_as is not None:
+            self._outbox.give_back(self.sender, self._begun_as, self._clock.now())
+        self._begun_as = NOBODY if self._worker is None else self._worker.number
+        looked_at = self._round(stopping)
+        self._begun_as = None
+        return looked_at
+
+    def _round(self, stopping: Callable[[], bool]) -> int:
         most = self._most_in_hand if self.pace is None else self.pace.allows(self._clock.monotonic())
         now, began = self._clock.now(), self._clock.monotonic()
         took = self._take(now, most) if most and self._is_due(now) else Took()
@@ -127,7 +148,7 @@ class Lane:
         outgoing, failed = self._render(taken, now)
         self._recorder.begin(failed)
         try:
-            self._hand_over(outgoing, {each.key: each.tries for each in taken}, stopping)
+            self._hand_over(outgoing, {each.key: each for each in taken}, stopping)
         except Exception:
             self._outbox.observer.provider_failed(self.sender, "raised")
             raise
@@ -192,7 +213,7 @@ class Lane:
     def _hand_over(
         self,
         outgoing: Sequence[Outgoing],
-        tries: Mapping[MessageKey, int],
+        taken: Mapping[MessageKey, Taken],
         stopping: Callable[[], bool],
     ) -> None:
         left = [each.key for each in reversed(outgoing)]
@@ -203,19 +224,21 @@ class Lane:
                 in_hand = True
                 key, outcome = next(outcomes)
                 assert left[-1] == key, "a connector answers in the order asked"
+                settled = self._settled(taken[key], outcome)
                 left.pop()
                 in_hand = False
-                self._recorder.note(self._settled(key, outcome, tries[key]))
+                self._recorder.note(settled)
             if not left:
                 next(outcomes, None)  # let the connector come to its end
         finally:
             now = self._clock.now()
             rest = [Settled(key, QUEUED, "not tried yet", due_at=now) for key in left]
             if in_hand and left:
-                rest[-1] = self._unknown(left[-1], "the connector failed while it had it in hand", now)
+                rest[-1] = self._unknown(taken[left[-1]], "the connector failed while it had it in hand", now)
             self._recorder.record(rest)
 
-    def _settled(self, key: MessageKey, outcome: Outcome, tries: int) -> Settled:
+    def _settled(self, taken: Taken, outcome: Outcome) -> Settled:
+        key, tries = taken.key, taken.tries
         now, failed = self._clock.now(), self._outbox.observer.provider_failed
         self._notice(outcome)
         match outcome:
@@ -232,24 +255,29 @@ class Lane:
                 return Settled(key, SUPPRESSED, why, no=No(source, level=level))
             case Unknown(why):
                 failed(self.sender, "unknown")
-                return self._unknown(key, why, now)
+                return self._unknown(taken, why, now)
 
     def _notice(self, outcome: Outcome) -> None:
-        """Say once that the provider takes nothing, and once that it does again: what waits for it is tried later, and
-        nobody would hear of it until the last try failed."""
+        """Say once that the provider takes nothing, or does not say what it took, and once that it does again: what
+        waits for it is tried later, and nobody would hear of it until the last try failed."""
         match outcome:
             case Refused(why, down=True):
-                if not self._is_down:
-                    log.warning("a provider takes nothing; messages are tried again", sender=self.sender, why=why)
-                self._is_down = True
-            case _ if self._is_down:
-                log.info("a provider takes messages again", sender=self.sender)
-                self._is_down = False
+                said, because = "a provider takes nothing; messages are tried again", why
+            case Unknown(why):
+                said, because = "a provider does not say whether it took a message", why
+            case _:
+                if self._said is not None:
+                    log.info("a provider takes messages again", sender=self.sender)
+                self._said = None
+                return
+        if said != self._said:
+            log.warning(said, sender=self.sender, why=because)
+        self._said = said
 
-    def _unknown(self, key: MessageKey, why: str, now: Instant) -> Settled:
-        if self._settings.on_unknown == "at_least_once":
-            return Settled(key, QUEUED, why, due_at=now + BACKOFF[0], unknown=True)
-        return Settled(key, UNKNOWN, why, unknown=True)
+    def _unknown(self, taken: Taken, why: str, now: Instant) -> Settled:
+        if self._settings.on_unknown == "at_least_once" and taken.unknowns < MOST_REPEATS:
+            return Settled(taken.key, QUEUED, why, due_at=now + BACKOFF[taken.unknowns], unknown=True)
+        return Settled(taken.key, UNKNOWN, why, unknown=True)
 
     def seconds_to_next(self) -> float:
         """How long nothing can go out, as far as is known now; asked after `deliver` found nothing to do."""
@@ -269,7 +297,14 @@ class Lane:
         return max(0.0, self._rested_at - self._clock.monotonic())
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Record what could not be recorded yet, for the last time, and let go of the connection."""
+        try:
+            self._recorder.record()
+        except StoreError:
+            lost = len(self._recorder.outcomes)
+            log.error(
+                "outcomes could not be recorded; they are unknown at the next start", sender=self.sender, outcomes=lost
+            )
         self._connector.close()
 
 
@@ -281,22 +316,22 @@ class _Recorder:
         self._outbox = outbox
         self._worker = worker
         self._clock = clock
-        self._outcomes: list[Settled] = []
+        self.outcomes: list[Settled] = []
         self._since = clock.monotonic()
 
     def begin(self, outcomes: Sequence[Settled]) -> None:
-        self._outcomes.extend(outcomes)
+        self.outcomes.extend(outcomes)
         self._since = self._clock.monotonic()
 
     def note(self, outcome: Settled) -> None:
-        self._outcomes.append(outcome)
-        if len(self._outcomes) >= RECORD_EVERY or self._clock.monotonic() - self._since > IN_HAND_SECONDS:
+        self.outcomes.append(outcome)
+        if len(self.outcomes) >= RECORD_EVERY or self._clock.monotonic() - self._since > IN_HAND_SECONDS:
             self.record()
 
     def record(self, more: Sequence[Settled] = ()) -> None:
-        self._outcomes.extend(more)
-        self._outbox.settle(self._outcomes, self._clock.now(), self._worker.number if self._worker else NOBODY)
-        self._outcomes = []
+        self.outcomes.extend(more)
+        self._outbox.settle(self.outcomes, self._clock.now(), self._worker.number if self._worker else NOBODY)
+        self.outcomes = []
         self._since = self._clock.monotonic()
 
 

@@ -32,6 +32,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    or_,
     select,
     true,
 )  # fmt: skip
@@ -65,6 +66,10 @@ HELD = "held"
 SUPPRESSED = "suppressed"
 EXPIRED = "expired"
 WITHDRAWN = "withdrawn"
+
+MOST_REPEATS = 2
+"""How often a message of unknown outcome is sent again, at most, by itself. A server that takes a text and answers too
+late does so every time."""
 
 STANDING = "its flow is paused"
 """Why a message is held that waits for no time: it goes on with its journey."""
@@ -379,8 +384,8 @@ class Outbox:
 
     def recover(self, repeats: Sequence[str], now: Instant, all_but: int | None = NOBODY) -> int:
         """After a crash: whatever is still marked `sending` by a process that is gone was in its hand, and its
-        outcome is unknown. `repeats` are the senders that send such a message again; for the others it stays
-        `unknown` until a person settles it. How many there were.
+        outcome is unknown. `repeats` are the senders that send such a message again (`MOST_REPEATS`); for the others it
+        stays `unknown` until a person settles it. How many there were.
 
         Everybody but `all_but` is gone; where that is None, those who have not beaten for too long are."""
         with self._host.store.read() as tx:  # mostly nobody died, and then nobody is kept from writing
@@ -396,12 +401,19 @@ class Outbox:
             why = "the engine stopped while handing it over"
             settled = [
                 Settled(key, QUEUED, why, due_at=now, unknown=True)
-                if sender in repeats
+                if sender in repeats and unknowns < MOST_REPEATS
                 else Settled(key, UNKNOWN, why, unknown=True)
-                for key, sender in stuck
+                for key, sender, unknowns in stuck
             ]
             self._settle(tx, settled, now)
             return len(stuck)
+
+    def give_back(self, sender: str, worker: int, now: Instant) -> None:
+        """Let go of all that a living worker took for a sender. It hands over none of it at this moment, and has
+        recorded what became of all that it did."""
+        with self._host.store.read() as tx:
+            mine = [key for key, _, _ in _in_hands(tx, MESSAGE.c.sender == sender, MESSAGE.c.worker == worker)]
+        self.settle([Settled(key, QUEUED, "not tried yet", due_at=now) for key in mine], now, worker)
 
     def next_due(self, sender: str) -> Instant | None:
         """When the next message of a sender is due; None where none waits for a time."""
@@ -419,15 +431,15 @@ class Outbox:
             return {row[0]: row[1] for row in found}
 
 
-def _stuck(tx: Connection, living: Sequence[int]) -> list[tuple[MessageKey, str]]:
-    """The messages in the hands of those who do not live, with their senders."""
-    columns = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker)
-    in_hand = select(*columns).where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING)
-    return [
-        (MessageKey(journey, step), sender)
-        for journey, step, sender, worker in tx.execute(in_hand)
-        if worker not in living
-    ]
+def _stuck(tx: Connection, living: Sequence[int]) -> list[tuple[MessageKey, str, int]]:
+    """The messages in the hands of those who do not live, with their senders, and how often that was unknown before."""
+    return _in_hands(tx, or_(MESSAGE.c.worker.is_(None), MESSAGE.c.worker.not_in(living)))
+
+
+def _in_hands(tx: Connection, *whose: ColumnElement[bool]) -> list[tuple[MessageKey, str, int]]:
+    columns = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.unknowns)
+    found = tx.execute(select(*columns).where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING, *whose))
+    return [(MessageKey(journey, step), sender, unknowns) for journey, step, sender, unknowns in found]
 
 
 def _is_to_be_settled(row: _InHand, settled: Settled, worker: int | None) -> bool:

@@ -25,10 +25,11 @@ from tactful.engine.delivery import ROUND_SECONDS, Lane
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.optout.noes import BOUNCED_HARD, No
-from tactful.engine.outbox import Outbox, Settled, Taken
+from tactful.engine.outbox import MOST_REPEATS, Outbox, Settled, Taken, Took
 from tactful.engine.rules.permission import Limit, Policy
 from tactful.engine.rules.receipts import MessageStand, received_state
 from tactful.engine.senders import ConsoleSender
+from tactful.engine.store.database import StoreError
 from tactful.engine.store.statements import MESSAGE
 from tactful.engine.store.tally import Observer, Tally
 from tactful.engine.testing import World
@@ -577,6 +578,58 @@ def test_outcomes_that_could_not_be_recorded_are_recorded_next_time(
     assert desk.goals() == ["sent", "sent"]
 
 
+def test_outcomes_that_could_not_be_recorded_are_recorded_at_the_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk has room again, and the daemon is stopped before its lane looks again."""
+    desk.queue()
+    lane = lane_of(desk, Provider())
+
+    def fails(outbox: Outbox, outcomes: Sequence[Settled], *_: object) -> None:
+        if outcomes:
+            raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "settle", fails)
+        with pytest.raises(StoreError):
+            lane.deliver()
+        with structlog.testing.capture_logs() as logs:
+            lane.close()
+    assert [(each["log_level"], each["outcomes"]) for each in logs] == [("error", 1)]
+    assert states(desk) == ["sending"]
+    lane.close()
+    assert states(desk) == ["sent"]
+
+
+def test_what_was_taken_by_a_transaction_of_whose_end_nobody_heard_is_taken_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection broke while the database's answer was on its way. None of it was handed over."""
+    others = desk.taken()
+    with desk.world.engine.store.write() as tx:
+        tx.exec_driver_sql("update message set worker = 7 where state = 'sending'")
+    for name in ("bo", "cy"):
+        desk.queue(f"{name}@example.com")
+    provider = Provider()
+    lane = lane_of(desk, provider)
+    take = Outbox.take
+
+    def takes_unheard(*values: Any, **named: Any) -> Took:
+        take(*values, **named)
+        raise StoreError("the connection broke")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "take", takes_unheard)
+        with pytest.raises(StoreError):
+            lane.deliver()
+    assert states(desk) == ["sending"] * 3
+    lane.deliver()
+    assert desk.state(others) == "sending", "another worker has it in hand"
+    assert sorted(states(desk)) == ["sending", "sent", "sent"]
+    assert provider.got == [MessageKey(2, 1), MessageKey(3, 1)]
+    assert [desk.row(MessageKey(n, 1))["unknowns"] for n in (2, 3)] == [0, 0]
+
+
 def test_a_stop_in_the_middle_gives_back_what_was_not_tried(desk: Desk) -> None:
     for name in ("ana", "bo", "cy"):
         desk.queue(f"{name}@example.com")
@@ -611,6 +664,34 @@ def test_refusals_that_may_pass_are_tried_again_later_and_later_and_then_fail(de
         desk.world.clock.advance(wait)
     lane.deliver()
     assert (desk.state(), desk.row()["tries"]) == ("failed", len(BACKOFF) + 1)
+
+
+def test_a_message_is_repeated_only_so_often(desk: Desk) -> None:
+    """A server that takes the text and answers too late does so every time."""
+    desk.queue()
+    provider = Provider(*[Unknown("no answer within 30 seconds")] * 9)
+    lane = lane_of(desk, provider)
+    assert isinstance(desk.world.clock, SetClock)
+    with structlog.testing.capture_logs() as logs:
+        lane.deliver()
+        for wait in BACKOFF[:MOST_REPEATS]:
+            desk.world.clock.advance(wait - 1)
+            assert lane.deliver() == 0
+            desk.world.clock.advance(1)
+            assert lane.deliver() == 1
+    assert (desk.state(), desk.row()["unknowns"]) == ("unknown", MOST_REPEATS + 1)
+    assert len(provider.got) == MOST_REPEATS + 1
+    assert [each["event"] for each in logs] == ["a provider does not say whether it took a message"]
+    desk.world.clock.advance(30 * 24 * HOUR)
+    assert lane.deliver() == 0
+
+
+def test_what_is_in_hand_at_each_crash_is_repeated_only_so_often(desk: Desk) -> None:
+    desk.queue()
+    for crash in range(MOST_REPEATS + 1):
+        assert len(desk.take()) == 1
+        desk.outbox.recover([SENDER], desk.now)
+        assert desk.state() == ("queued" if crash < MOST_REPEATS else "unknown")
 
 
 @pytest.mark.parametrize(("on_unknown", "state"), [("at_most_once", "unknown"), ("at_least_once", "queued")])
