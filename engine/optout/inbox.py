@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -22,6 +23,7 @@ from tactful.engine.channels import Accepted, NoConnector, Outcome, Outgoing, Re
 from tactful.engine.compose import Engine
 from tactful.engine.consent import Consent, record
 from tactful.engine.incoming import REPLIED, Incoming
+from tactful.engine.interpreter import LONGEST_NAME
 from tactful.engine.optout.do_not_contact import Change, Entry
 from tactful.engine.optout.keywords import Decision, Rulebook, decide
 from tactful.engine.optout.opting import changing, contacts_at, look_again, opt
@@ -263,9 +265,13 @@ class Inbox:
 
 
 def _writable(inbound: Inbound) -> Inbound:
-    """As it can be kept: without NUL, and with `?` for half characters."""
+    """As it can be kept: without NUL, and with `?` for half characters. Of an id that no database can hold, its
+    digest: nobody's no is lost for how messages are numbered."""
     text = inbound.text.replace("\0", "").encode("utf-8", "replace").decode()
-    return inbound if text == inbound.text else replace(inbound, text=text)
+    key = inbound.key
+    if key is not None and (len(key) > LONGEST_NAME or not key.isprintable()):
+        key = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return replace(inbound, text=text, key=key)
 
 
 def inbox_of(engine: Engine, project: Project) -> Inbox:

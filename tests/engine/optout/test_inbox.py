@@ -171,9 +171,10 @@ def inbox(project: Project, url: str) -> Iterator[Inbox]:
     engine.close()
 
 
-def test_told_twice_it_is_received_once(inbox: Inbox) -> None:
-    first = inbox.receive(Inbound(SMS, ANA, "STOP", key="m-1"), MONDAY)
-    second = inbox.receive(Inbound(SMS, ANA, "START", key="m-1"), MONDAY)
+@pytest.mark.parametrize("key", ["m-1", "".join(map(chr, range(0x4E00, 0x5500))), "m\0", "\ud800"])
+def test_told_twice_it_is_received_once(inbox: Inbox, key: str) -> None:
+    first = inbox.receive(Inbound(SMS, ANA, "STOP", key=key), MONDAY)
+    second = inbox.receive(Inbound(SMS, ANA, "START", key=key), MONDAY)
     assert (second.known, second.number) == (True, first.number)
     assert len(entries(inbox.engine)) == 1
 
