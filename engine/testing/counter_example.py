@@ -181,6 +181,9 @@ class _Trip:
                 if tried > _TIMES_TRIED:
                     raise _Cannot(f"`{self._path[at].element}` does not leave by `{self._path[at].exit}` in time")
         except _Cannot as cannot:
+            journey = world.journey()
+            if not self._steps and journey.stands_at is not None:  # it came in by being there, and that is all
+                self._steps.append(_Step("stands_at", journey.stands_at))
             return self._steps, str(cannot)
         self._steps.append(_Step("path", world.journey().path))
         return self._steps, ""

@@ -101,6 +101,21 @@ elements:
     assert not report.broken
 
 
+def test_where_nothing_can_be_done_for_somebody_who_is_in_a_segment_the_scenario_says_where_they_stand(tmp_path):
+    text = """
+flow: f
+entry: {segment: 'contact.email != ""'}
+settings: {sender: {sms: "+38595000111"}}
+elements:
+  answer:
+    {type: wait_for_reply, within: 1 day, paths: {yes: [yes]}, next: {yes: answer, otherwise: answer, timed_out: end}}
+"""
+    found, report, file = saved(text, tmp_path)
+    assert {each.missing for each in found} == {"`answer` waits for what no message on this path can bring"}
+    assert not report.broken
+    assert "- stands_at: answer" in file.read_text(encoding="utf-8")
+
+
 @given(flow_texts(most_elements=8))
 @settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
 def test_counter_examples_of_random_flows_load_and_run_unless_something_is_missing(tmp_path_factory, text):
