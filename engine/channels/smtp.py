@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tactful.engine.channels import Accepted, Outcome, Outgoing, Refused, Unknown, without_addresses
 from tactful.engine.channels.email_message import Email, compose
@@ -43,7 +44,7 @@ class SmtpConnector:
     def __init__(self, settings: SmtpSender, password: str | None = None) -> None:
         self._settings = settings
         self._password = password
-        self._secrets = () if password is None else (password,)
+        self._secrets = () if password is None else _as_sent(settings.username or "", password)
         self._idle: list[smtplib.SMTP] = []
         self._lock = Lock()
 
@@ -70,7 +71,7 @@ class SmtpConnector:
                     continue
                 assert line is not None
                 between_messages = False
-                outcome = _transact(line, email, self._secrets)
+                outcome = self._transact(line, email)
                 between_messages = True
                 yield message.key, outcome
         finally:
@@ -125,19 +126,59 @@ class SmtpConnector:
     def _dial(self) -> smtplib.SMTP:
         settings = self._settings
         if settings.tls == "implicit":
-            return smtplib.SMTP_SSL(
+            return _TlsLine(
                 settings.host,
                 settings.port,
                 local_hostname="localhost",
                 timeout=settings.timeout_seconds,
                 context=ssl.create_default_context(),
             )
-        return smtplib.SMTP(settings.host, settings.port, local_hostname="localhost", timeout=settings.timeout_seconds)
+        return _Line(settings.host, settings.port, local_hostname="localhost", timeout=settings.timeout_seconds)
+
+    def _transact(self, line: smtplib.SMTP, email: Email) -> Outcome:
+        """Hand one email over. The connection is closed where nothing more can be known of its state."""
+        options = ["BODY=8BITMIME", "SMTPUTF8"] if email.international else []
+        if email.international and not line.has_extn("smtputf8"):
+            return Refused("the mail server takes no address with letters beyond a-z before the @", final=True)
+        if line.has_extn("size"):
+            options.append(f"SIZE={len(email.data)}")
+        try:
+            code, said = line.mail(email.sender, options)
+            if code == 250:
+                code, said = line.rcpt(email.recipient)
+                if code == 550 and _NO_MAILBOX.match(_text(said)):
+                    return replace(self._refused(line, code, said, email), no_such_address=True)
+            if code in (250, 251):  # 251: it forwards the message itself
+                code, said = line.docmd("DATA")
+            if code != 354:
+                return self._refused(line, code, said, email)
+        except (OSError, smtplib.SMTPException):
+            line.close()
+            return Refused("the connection broke before the message was handed over", final=False)
+        try:
+            line.send(_LEADING_DOT.sub(b"..", email.data) + b".\r\n")
+            code, said = line.getreply()
+        except (OSError, smtplib.SMTPException):
+            line.close()
+            return Unknown("the connection broke after the message was handed over")
+        if 200 <= code < 300:
+            queued = _QUEUED_AS.search(_text(said))
+            return Accepted(queued[1] if queued else None)
+        if 400 <= code < 600:
+            return self._refused(line, code, said, email)
+        line.close()
+        return Unknown("the mail server's answer to the message made no sense")
+
+    def _refused(self, line: smtplib.SMTP, code: int, said: bytes, email: Email) -> Refused:
+        if code == 421 or not 400 <= code < 600:  # 421: it is about to hang up
+            line.close()
+        why = self._cleaned(f"{code} {_text(said)}", email.recipient)
+        return Refused(why, final=500 <= code < 600 and code not in _ABOUT_THE_LOGIN)
 
     def _reason(self, error: Exception) -> str:
         """Why there is no connection, in words that hold no secret: a server might echo what it was sent."""
         match error:
-            case smtplib.SMTPAuthenticationError():
+            case smtplib.SMTPAuthenticationError() if error.smtp_code >= 500:
                 return f"the server answered {error.smtp_code}; are username and password right?"
             case smtplib.SMTPResponseException():
                 return self._cleaned(f"{error.smtp_code} {_text(error.smtp_error)}")
@@ -150,8 +191,36 @@ class SmtpConnector:
             case _:
                 return self._cleaned(getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
-    def _cleaned(self, said: str) -> str:
-        return without_addresses(said, login=self._settings.username, secrets=self._secrets)
+    def _cleaned(self, said: str, recipient: str | None = None) -> str:
+        return without_addresses(said, recipient, login=self._settings.username, secrets=self._secrets)
+
+
+class _Line(smtplib.SMTP):
+    """A connection. Where the server hangs up after it refused a login, its answer is the reason, and not that the next
+    way to log in found nobody there."""
+
+    _refusal: smtplib.SMTPAuthenticationError | None = None
+
+    def auth(self, *how: Any, **options: Any) -> tuple[int, bytes]:
+        try:
+            return super().auth(*how, **options)
+        except smtplib.SMTPAuthenticationError as refusal:
+            self._refusal = refusal
+            raise
+        except smtplib.SMTPServerDisconnected:
+            if self._refusal is None:
+                raise
+            raise self._refusal from None
+
+
+class _TlsLine(_Line, smtplib.SMTP_SSL):
+    """The same, in TLS from its first byte."""
+
+
+def _as_sent(username: str, password: str) -> tuple[str, ...]:
+    """A password in each form in which it is sent, AUTH PLAIN's and AUTH LOGIN's, and as it is."""
+    encoded = (b64encode(said.encode()).decode() for said in (f"\0{username}\0{password}", password))
+    return (*encoded, password)
 
 
 def _fresh(line: smtplib.SMTP) -> bool:
@@ -166,48 +235,6 @@ def _fresh(line: smtplib.SMTP) -> bool:
     if code != 250:
         line.close()
     return code == 250
-
-
-def _transact(line: smtplib.SMTP, email: Email, secrets: Sequence[str]) -> Outcome:
-    """Hand one email over. The connection is closed where nothing more can be known of its state."""
-    options = ["BODY=8BITMIME", "SMTPUTF8"] if email.international else []
-    if email.international and not line.has_extn("smtputf8"):
-        return Refused("the mail server takes no address with letters beyond a-z before the @", final=True)
-    if line.has_extn("size"):
-        options.append(f"SIZE={len(email.data)}")
-    try:
-        code, said = line.mail(email.sender, options)
-        if code == 250:
-            code, said = line.rcpt(email.recipient)
-            if code == 550 and _NO_MAILBOX.match(_text(said)):
-                return replace(_refused(line, code, said, email, secrets), no_such_address=True)
-        if code in (250, 251):  # 251: it forwards the message itself
-            code, said = line.docmd("DATA")
-        if code != 354:
-            return _refused(line, code, said, email, secrets)
-    except (OSError, smtplib.SMTPException):
-        line.close()
-        return Refused("the connection broke before the message was handed over", final=False)
-    try:
-        line.send(_LEADING_DOT.sub(b"..", email.data) + b".\r\n")
-        code, said = line.getreply()
-    except (OSError, smtplib.SMTPException):
-        line.close()
-        return Unknown("the connection broke after the message was handed over")
-    if 200 <= code < 300:
-        queued = _QUEUED_AS.search(_text(said))
-        return Accepted(queued[1] if queued else None)
-    if 400 <= code < 600:
-        return _refused(line, code, said, email, secrets)
-    line.close()
-    return Unknown("the mail server's answer to the message made no sense")
-
-
-def _refused(line: smtplib.SMTP, code: int, said: bytes, email: Email, secrets: Sequence[str]) -> Refused:
-    if code == 421 or not 400 <= code < 600:  # 421: it is about to hang up
-        line.close()
-    why = without_addresses(f"{code} {_text(said)}", email.recipient, secrets=secrets)
-    return Refused(why, final=500 <= code < 600 and code not in _ABOUT_THE_LOGIN)
 
 
 def _text(said: bytes | str) -> str:

@@ -367,6 +367,7 @@ class Inbox:
             "bare": "550 no such user here, or a list of ours",
             "odd": "550 5.1.100 what",
             "syntax": "553 5.1.1 what",
+            "mine": "553 5.7.1 not owned by user acme",
             "tls": "530 must issue STARTTLS first",
             "busy": "421 too many messages on this connection",
         }.items():
@@ -668,6 +669,51 @@ def test_a_login_that_fails_is_not_the_messages_fault(inbox, context, password):
     assert outcome.why.startswith(f"cannot log in at 127.0.0.1:{server.port}: ")
     assert password not in outcome.why
     assert "acme" not in outcome.why
+
+
+class Busy(Inbox):
+    """Refuses every login with an answer of its own, and hangs up."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    async def handle_AUTH(self, server, session, envelope, how):  # noqa: N802
+        await server.push(f"{self.answer} {' '.join(how)}")
+        server.transport.close()
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("421 4.7.0 too many logins:", "421 4.7.0 too many logins: PLAIN (secret)"),
+        ("454 4.7.0 ask (acme) later:", "454 4.7.0 ask ((address)) later: PLAIN (secret)"),
+        ("535 5.7.8 no:", "the server answered 535; are username and password right?"),
+    ],
+)
+@pytest.mark.usefixtures("trusted")
+def test_a_server_that_refuses_a_login_and_hangs_up_is_heard(context, tls, answer, says):
+    server = secure_server(Busy(answer), context, tls)
+    connector = SmtpConnector(settings_for(server, tls=tls, username="acme", password={"env": "P"}), "hunter2")
+    try:
+        ((_, outcome),) = connector.send([outgoing()])
+    finally:
+        connector.close()
+        server.stop()
+    assert outcome == Refused(f"cannot log in at 127.0.0.1:{server.port}: {says}", final=False, down=True)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_what_a_server_says_of_a_message_shows_no_login(inbox, context):
+    server = secure_server(inbox, context, "starttls")
+    connector = SmtpConnector(settings_for(server, username="acme", tls="starttls", password={"env": "P"}), "hunter2")
+    try:
+        ((_, outcome),) = connector.send([outgoing(to="mine@example.com")])
+    finally:
+        connector.close()
+        server.stop()
+    assert outcome == Refused("553 5.7.1 not owned by user (address)", final=True)
 
 
 @pytest.mark.parametrize("answers", [["554 no hunter2 here"], ["220 hi", "250 ok", "550 never say hunter2"]])
