@@ -7,6 +7,7 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
+from tactful.elements.options.mistake import meant
 from tactful.engine.store.sealing import OUT_OF_USE
 
 _SAYS = {
@@ -47,6 +48,12 @@ _SAYS_BY_STATE = {
 
 _CANNOT_BE_REACHED = "cannot be reached, or the connection broke; see whether its server runs and its address is right"
 _SAYS_BY_WORDS = {
+    "invalid response to ssl negotiation|expected authentication request": (
+        "cannot be reached: what answers at its host and port does not speak PostgreSQL; see both in its address"
+    ),
+    "connection failed: .*(closed the connection|reset by peer)": (
+        "cannot be reached: what listens at its host and port hangs up at once; is that PostgreSQL, and does it run?"
+    ),
     "closed the connection": _CANNOT_BE_REACHED,
     "no password supplied": "wants a password, and its address has none",
     "password authentication failed": "refuses the password of its user, or knows no such user",
@@ -57,7 +64,9 @@ _SAYS_BY_WORDS = {
     "resolve host|translate host name": "cannot be reached: nobody knows the host that its address names",
     "connection refused": "cannot be reached: nothing listens at its host and port; does the server run there?",
     "no such file or directory": "cannot be reached: no server has its socket there; does it run?",
-    "timeout expired|timed out": "cannot be reached: no answer came in time; see host, port, and firewalls between",
+    "timeout expired|timed out": (
+        "cannot be reached: no answer came in time; see whether PostgreSQL listens at its host and port, and firewalls"
+    ),
     "no route to host|network is unreachable": "cannot be reached: no way leads to its host; see the network",
     "does not support ssl": "cannot be reached: its address asks for TLS, and the server offers none",
     "certificate": "cannot be reached: its certificate is not one that `sslmode` and `sslrootcert` let pass",
@@ -68,6 +77,8 @@ quoted, since they hold the address."""
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")  # names, which may be any words
 _NO_SUCH = re.compile(r'(role|database) "[^"]*" does not exist')
+_UNKNOWN_OPTION = re.compile(r'invalid connection option "([^"]*)"')
+_BAD_VALUE = re.compile(r'invalid (?!integer)(\w+) value|bad value for (\w+)|for connection option "(\w+)"')
 _SAYS_OF_NO_SUCH = {
     "role": "has no such user as its address names; create it first (`createuser`)",
     "database": "does not exist on its server; create it first (`createdb`)",
@@ -87,8 +98,25 @@ def trouble_with_postgresql(error: BaseException) -> str | None:
     for begins, said in _SAYS_BY_STATE.items():
         if state.startswith(begins):
             return said
-    if isinstance(cause, psycopg.OperationalError) and not state:
-        return _of_words(str(cause))
+    if state:
+        return None
+    if wrong := _of_options(str(cause)):
+        return wrong
+    return _of_words(str(cause)) if isinstance(cause, psycopg.OperationalError) else None
+
+
+def _of_options(words: str) -> str | None:
+    """What to say of the options that follow the `?` of an address, by their names; None where nothing is wrong."""
+    from psycopg.pq import Conninfo
+
+    if unknown := _UNKNOWN_OPTION.search(words):
+        likely = meant(unknown[1], [each.keyword.decode() for each in Conninfo.get_defaults()])
+        hint = likely or "PostgreSQL lists all under connection parameters of libpq"
+        return f"cannot be opened: its address has an option `{unknown[1]}`, which PostgreSQL does not know; {hint}"
+    if bad := _BAD_VALUE.search(words):
+        name = bad[1] or bad[2] or bad[3]
+        takes_not = f"`{name}` in its address has a value that PostgreSQL does not take"
+        return f"cannot be opened: {takes_not}; mend it, or leave it out"
     return None
 
 

@@ -51,9 +51,11 @@ def answering(answer: bytes) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answers)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,46 @@ def answering(answer: bytes) -> Iterator[int]:
 def test_why_a_server_lets_nobody_in(answer: bytes, sslmode: str, says: str) -> None:
     with answering(answer) as port:
         assert says in said_of(f"postgresql+psycopg://u:{SECRET}@127.0.0.1:{port}/d?sslmode={sslmode}")
+
+
+@pytest.mark.parametrize("sslmode", ["disable", "prefer", "require"])
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+            "does not speak PostgreSQL; see both in its address",
+        ),
+        (b"220 mail.example ESMTP\r\n", "does not speak PostgreSQL; see both in its address"),
+        (b"", "hangs up at once; is that PostgreSQL, and does it run?"),
+    ],
+)
+def test_something_else_listens_there(answer: bytes, sslmode: str, says: str) -> None:
+    with answering(answer) as port:
+        assert says in said_of(f"postgresql+psycopg://u:{SECRET}@127.0.0.1:{port}/d?sslmode={sslmode}")
+
+
+def test_something_else_listens_there_and_waits_to_be_told_more() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        said = said_of(f"postgresql+psycopg://u:{SECRET}@127.0.0.1:{port}/d?connect_timeout=2")
+    assert "no answer came in time; see whether PostgreSQL listens" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (f"pasword={SECRET}", "has an option `pasword`, which PostgreSQL does not know; did you mean `password`?"),
+        (f"colour={SECRET}", "`colour`, which PostgreSQL does not know; PostgreSQL lists all"),
+        (f"sslmode={SECRET}", "`sslmode` in its address has a value that PostgreSQL does not take; mend it"),
+        (f"connect_timeout={SECRET}", "`connect_timeout` in its address has a value"),
+        (f"keepalives={SECRET}", "`keepalives` in its address has a value"),
+    ],
+)
+def test_an_option_of_the_address_is_wrong(option: str, says: str) -> None:
+    said = said_of(f"postgresql+psycopg://u:{SECRET}@127.0.0.1:1/d?{option}")
+    assert said.startswith("the database postgresql+psycopg://u:***@127.0.0.1:1/d cannot be opened: ")
+    assert says in said
 
 
 def test_nothing_listens_and_nobody_knows_the_host() -> None:
