@@ -48,7 +48,7 @@ def publish(
             print_json([{"flow": each.flow, "version": each.version, "changed": each.changed} for each in done])
         else:
             _show(engine, done)
-            needs_daemon(engine, "People come in and messages go out")
+            needs_daemon(engine.store, "People come in and messages go out")
 
 
 def flows_to_publish(project: LoadedProject, names: list[str] | None, given: Path | None) -> list[Flow]:
@@ -136,7 +136,7 @@ def resume(flow: FlowName, project: Project = None) -> None:
         id = published(engine, flow)
         engine.lifecycle.resume(id, SystemClock().now())
         _say(id, f"is live again; {_inside(engine, id)} inside")
-        needs_daemon(engine, "They move")
+        needs_daemon(engine.store, "They move")
 
 
 def stop(

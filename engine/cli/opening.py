@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tactful.elements.contract import Contact, Element, Send
     from tactful.elements.options.condition import Condition
     from tactful.engine.compose import Engine
+    from tactful.engine.store.database import Store
     from tactful.engine.store.tally import Observer
     from tactful.flows.load import Loaded
     from tactful.flows.model import AttributeType, Flow, Node, Surroundings
@@ -94,14 +95,7 @@ def the_engine(
     """The engine on a project's database. Only with `create` a database is made that is not there yet. Without
     `flows`, it does not look at the published flows: what must work always must not fail for one that is broken.
     Without an `observer` of its own, it is said where a command has to wait for its turn to write."""
-    file = database_file(project)
-    if file is not None and not create and not file.exists():
-        raise Trouble(
-            f"there is no database {shown(file)} yet",
-            "`tactful publish --all` and `tactful import contacts FILE` begin one",
-        )
-    if file is not None and file.is_dir():
-        raise Trouble(f"the database {shown(file)} is a folder", "mend `database:` in the project file")
+    _look_for_database(project, create)
     from tactful.engine.cli.patience import Patience
     from tactful.engine.compose import open_engine_of
 
@@ -115,13 +109,41 @@ def the_engine(
         engine.close()
 
 
-def needs_daemon(engine: Engine, what: str) -> None:
+@contextmanager
+def the_brake(project: Project, *, create: bool = False) -> Iterator[Store]:
+    """A project's database for what must work always: whatever is wrong with a flow or a secret, and with the schema of
+    an older version, which stays as it is. Only with `create` a database is made that is not there yet."""
+    _look_for_database(project, create)
+    from tactful.engine.cli.patience import Patience
+    from tactful.engine.store.database import open_store
+    from tactful.engine.upgrading import is_behind
+
+    with closing(open_store(project.database_url())) as store:
+        store.observer = Patience()
+        if not is_behind(store):
+            store.lay_out()
+        yield store
+
+
+def _look_for_database(project: Project, create: bool) -> None:
+    """Raises Trouble where there is none and none is to be made."""
+    file = database_file(project)
+    if file is not None and not create and not file.exists():
+        raise Trouble(
+            f"there is no database {shown(file)} yet",
+            "`tactful publish --all` and `tactful import contacts FILE` begin one",
+        )
+    if file is not None and file.is_dir():
+        raise Trouble(f"the database {shown(file)} is a folder", "mend `database:` in the project file")
+
+
+def needs_daemon(store: Store, what: str) -> None:
     """Say so where nothing will happen until the daemon runs."""
     from tactful.engine.cli.screen import note
     from tactful.engine.clock import SystemClock
     from tactful.engine.workers import working
 
-    if not working(engine.store, SystemClock().now()):
+    if not working(store, SystemClock().now()):
         note(f"{what} once `tactful serve` runs; it does not now.")
 
 

@@ -64,7 +64,7 @@ def enter(
         else:
             _show_entered(result)
             if result["entered"]:
-                opening.needs_daemon(engine, "Their messages go out")
+                opening.needs_daemon(engine.store, "Their messages go out")
     raise typer.Exit(FINE if result["entered"] else PROBLEMS)
 
 

@@ -165,23 +165,15 @@ def halt(
     With --json: {"halted": true, "since", "why", "already": whether it was stopped before}.
     """
     from tactful.engine import switches
-    from tactful.engine.cli.opening import the_project
-    from tactful.engine.cli.patience import Patience
+    from tactful.engine.cli.opening import the_brake, the_project
     from tactful.engine.cli.screen import local, out, print_json, utc
     from tactful.engine.clock import SystemClock
-    from tactful.engine.store.database import open_store
-    from tactful.engine.upgrading import is_behind
 
-    opened = the_project(project)
-    with closing(open_store(opened.database_url())) as store:
-        store.observer = Patience()
-        if not is_behind(store):  # the brake works on an older schema, too
-            store.lay_out()
-        with store.write() as tx:
-            before = switches.halted_since(tx)
-            if before is None:
-                switches.halt(tx, SystemClock().now(), why)
-            since, because = switches.halted_since(tx) or (0, None)
+    with the_brake(the_project(project), create=True) as store, store.write() as tx:
+        before = switches.halted_since(tx)
+        if before is None:
+            switches.halt(tx, SystemClock().now(), why)
+        since, because = switches.halted_since(tx) or (0, None)
     if as_json:
         print_json({"halted": True, "since": utc(since), "why": because, "already": before is not None})
     elif before is None:
@@ -202,18 +194,18 @@ def resume_sending(project: Project = None, as_json: Json = False) -> None:
     With --json: {"halted": false, "was_halted"}.
     """
     from tactful.engine import switches
-    from tactful.engine.cli.opening import needs_daemon, the_engine, the_project
+    from tactful.engine.cli.opening import needs_daemon, the_brake, the_project
     from tactful.engine.cli.screen import out, print_json
 
-    with the_engine(the_project(project), flows=False) as engine:
-        with engine.store.write() as tx:
+    with the_brake(the_project(project)) as store:
+        with store.write() as tx:
             was = switches.resume_sending(tx)
         if as_json:
             print_json({"halted": False, "was_halted": was})
             return
         out().print("Sending goes on." if was else "Sending was not stopped.")
         if was:
-            needs_daemon(engine, "What waited goes out")
+            needs_daemon(store, "What waited goes out")
 
 
 # --- The log -------------------------------------------------------------------------------------

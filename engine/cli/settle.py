@@ -64,7 +64,7 @@ def settle(
             named = f"message {became[0][0]}" if len(became) == 1 else count(number, "message")
             out().print(f"{named} {'is' if number == 1 else 'are'} {is_now} now")
             if is_now == QUEUED:
-                needs_daemon(engine, "It goes out" if number == 1 else "They go out")
+                needs_daemon(engine.store, "It goes out" if number == 1 else "They go out")
             elif is_now == WITHDRAWN:
                 out().print("Where a journey has ended meanwhile, its message is not sent again.")
         if not became:

@@ -177,6 +177,22 @@ def test_the_brake_works_on_an_older_schema_too(tactful, older):
     assert tactful("status", "--json").json["halted"] is not None
 
 
+def test_and_it_is_let_go_on_an_older_schema_too(tactful, older):
+    tactful("halt")
+    went_on = tactful("resume-sending")
+    assert went_on.out == "Sending goes on.\n"
+    assert "What waited goes out once `tactful serve` runs" in went_on.err
+    assert tactful("resume-sending", "--json").json["was_halted"] is False
+    assert older() == "0005"
+
+
+@pytest.mark.parametrize(("command", "begins"), [("halt", True), ("resume-sending", False)])
+def test_of_the_two_only_halt_begins_a_database(tactful, shop, command, begins):
+    said = tactful(command, code=0 if begins else 1)
+    assert ("there is no database tactful.db yet" in said.err) is not begins
+    assert (shop / "tactful.db").exists() is begins
+
+
 def test_migrate_brings_the_database_up_to_date(tactful, older):
     ran = tactful("migrate")
     assert "from schema 0005 to" in ran.err

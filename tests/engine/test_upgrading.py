@@ -16,6 +16,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
+from tactful.engine import switches
+from tactful.engine.cli.opening import the_brake
 from tactful.engine.clock import SetClock, SystemClock
 from tactful.engine.compose import open_engine
 from tactful.engine.daemon import Daemon
@@ -91,6 +93,15 @@ def test_a_new_database_is_not_behind(tmp_path: Path) -> None:
 def test_whoever_opens_an_older_database_leaves_it_as_it_is(older: Store, url: str) -> None:
     with pytest.raises(WrongSchema, match=f"older tactful .{OLDER}; this one knows {newest()}.; `tactful serve`"):
         open_engine(url)
+    assert schema_of(older) == OLDER
+
+
+def test_the_brake_works_on_an_older_database(older: Store, url: str, tmp_path: Path) -> None:
+    project = project_on(url, tmp_path, "secret: {env: NOT_SET}\n")
+    with the_brake(project) as store, store.write() as tx:
+        switches.halt(tx, CLOCK.now(), None)
+    with the_brake(project) as store, store.write() as tx:
+        assert switches.resume_sending(tx)
     assert schema_of(older) == OLDER
 
 
