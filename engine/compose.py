@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tactful.elements import catalogue
@@ -15,7 +16,7 @@ from tactful.engine.optout.do_not_contact import DoNotContactList
 from tactful.engine.outbox import Outbox
 from tactful.engine.project import Project
 from tactful.engine.rules.permission import NO_POLICY, Policy
-from tactful.engine.store.database import Store, StoreError, open_store
+from tactful.engine.store.database import Store, open_store
 from tactful.engine.store.tally import Observer
 from tactful.engine.telling import Teller
 from tactful.engine.under_way import UnderWay
@@ -60,17 +61,16 @@ def open_engine(
     store = open_store(database, image)
     if observer is not None:
         store.observer = observer
-    try:
+    with ExitStack() as where_it_fails:
+        where_it_fails.callback(store.close)
         store.lay_out()
-    except StoreError:
-        store.close()
-        raise
-    do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
-    host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
-    lifecycle, enrolments = Lifecycle(host), Enrolments(host)
-    under_way = UnderWay(host, lifecycle, enrolments)
-    outbox = Outbox(host, policy)
-    return Engine(store, host, Teller(host), lifecycle, enrolments, under_way, outbox, do_not_contact)
+        do_not_contact = DoNotContactList(store.statements, keyring_of(store, secret))
+        host = Host(store, catalogue() if elements is None else elements, do_not_contact, transactional)
+        lifecycle, enrolments = Lifecycle(host), Enrolments(host)
+        under_way = UnderWay(host, lifecycle, enrolments)
+        outbox = Outbox(host, policy)
+        where_it_fails.pop_all()
+        return Engine(store, host, Teller(host), lifecycle, enrolments, under_way, outbox, do_not_contact)
 
 
 def open_engine_of(project: Project, observer: Observer | None = None) -> Engine:

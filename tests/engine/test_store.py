@@ -23,6 +23,7 @@ from tactful.engine import outbox
 from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
 from tactful.engine.contacts_file import ContactFields
+from tactful.engine.keyring import ShortSecret
 from tactful.engine.store import holding, reading
 from tactful.engine.store.database import StoreError, open_store
 from tactful.engine.store.sqlite import SqliteStore as Store
@@ -75,6 +76,12 @@ def test_migrations_lead_to_what_the_models_say(tmp_path: Path) -> None:
         metadata.create_all(tx)
         assert layout(tx) == migrated
     engine.dispose()
+
+
+def test_a_database_that_is_refused_a_short_secret_is_closed(tmp_path: Path) -> None:
+    with pytest.raises(ShortSecret):
+        open_engine(f"sqlite:///{tmp_path / 'shop.db'}", secret="guess me")
+    assert not (tmp_path / "shop.db-wal").exists(), "who closes it last takes this away"
 
 
 def test_upgraded_twice_is_upgraded_once(tmp_path: Path) -> None:
