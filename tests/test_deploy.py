@@ -16,10 +16,31 @@ from tactful.flows.load import load_sources
 
 FOLDER = Path(__file__).parent.parent / "docs" / "deploy"
 MANIFESTS = ("kubernetes.yaml", "kubernetes-sqlite.yaml")
+BESIDE = {"kubernetes-migrate.yaml": "kubernetes.yaml"}
+"""What is applied beside another one, and uses what that defines."""
+REFERS = {
+    "configMap": "ConfigMap", "configMapRef": "ConfigMap", "secret": "Secret", "secretRef": "Secret",
+    "serviceName": "Service", "serviceAccountName": "ServiceAccount", "persistentVolumeClaim": "PersistentVolumeClaim",
+}  # fmt: skip
 
 
 def manifests(name):
     return {each["kind"]: each for each in yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8"))}
+
+
+def parts(manifest):
+    """Every key that stands anywhere in it, with its value."""
+    if isinstance(manifest, list):
+        for each in manifest:
+            yield from parts(each)
+    elif isinstance(manifest, dict):
+        for key, value in manifest.items():
+            yield key, value
+            yield from parts(value)
+
+
+def names(things):
+    return {each["name"] for each in things}
 
 
 def workload(name):
@@ -27,8 +48,9 @@ def workload(name):
     return next(found[kind] for kind in ("Deployment", "StatefulSet") if kind in found)
 
 
-def test_the_project_and_its_flow_load(tmp_path):
-    files = manifests("kubernetes.yaml")["ConfigMap"]["data"]
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_the_project_and_its_flow_load(tmp_path, name):
+    files = manifests(name)["ConfigMap"]["data"]
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     _, problems = load_project(tmp_path / "tactful.yaml")
@@ -36,10 +58,44 @@ def test_the_project_and_its_flow_load(tmp_path):
     assert load_sources({"welcome.yaml": files["welcome.yaml"]}, catalogue()).problems == ()
 
 
-def test_every_secret_the_project_names_is_there():
-    found = manifests("kubernetes.yaml")
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_every_secret_the_project_names_is_there(name):
+    found = manifests(name)
     named = set(re.findall(r"env: (\w+)", found["ConfigMap"]["data"]["tactful.yaml"]))
     assert named == set(found["Secret"]["stringData"])
+
+
+@pytest.mark.parametrize("name", [*MANIFESTS, *BESIDE])
+def test_whatever_a_manifest_names_is_defined(name):
+    found = manifests(name).values()
+    there = {(each["kind"], each["metadata"]["name"]) for each in found}
+    if beside := BESIDE.get(name):
+        there |= {(each["kind"], each["metadata"]["name"]) for each in manifests(beside).values()}
+        assert f"those of {beside}" in (FOLDER / name).read_text(encoding="utf-8"), "and its reader is told"
+    for manifest in found:
+        named = [(REFERS[key], each) for key, each in parts(manifest.get("spec", {})) if key in REFERS]
+        assert {(kind, each if isinstance(each, str) else each["name"]) for kind, each in named} <= there
+
+
+@pytest.mark.parametrize("name", [*MANIFESTS, *BESIDE])
+def test_whatever_a_pod_uses_it_has(name):
+    pods = [each["spec"] for each in manifests(name).values() if "template" in each.get("spec", {})]
+    ports = set()
+    for spec in pods:
+        pod, claims = spec["template"]["spec"], [each["metadata"] for each in spec.get("volumeClaimTemplates", [])]
+        for container in pod["containers"]:
+            assert names(container["volumeMounts"]) == names(pod["volumes"]) | names(claims)
+            ports |= names(container.get("ports", []))
+    asked = [port for key, port in parts(list(manifests(name).values())) if key in ("port", "targetPort")]
+    assert {port for port in asked if isinstance(port, str)} <= ports
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_whoever_is_selected_is_there(name):
+    labels = workload(name)["spec"]["template"]["metadata"]["labels"]
+    selectors = [each for key, each in parts(list(manifests(name).values())) if key in ("selector", "labelSelector")]
+    assert selectors, "a Service, at least"
+    assert all(each.get("matchLabels", each) == labels for each in selectors)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
@@ -64,14 +120,16 @@ def test_it_writes_nowhere_but_where_it_must_and_may_take_its_time(name):
     assert writes == ({"tmp", "data"} if "sqlite" in name else {"tmp"})
 
 
-def test_a_job_publishes_the_flows_as_the_daemons_would():
-    job = manifests("kubernetes.yaml")["Job"]["spec"]["template"]["spec"]
+@pytest.mark.parametrize(
+    ("name", "command"), [("kubernetes.yaml", ["publish", "--all"]), ("kubernetes-migrate.yaml", ["migrate"])]
+)
+def test_a_job_runs_a_command_as_the_daemons_would(name, command):
+    job = manifests(name)["Job"]["spec"]["template"]["spec"]
     daemons = workload("kubernetes.yaml")["spec"]["template"]["spec"]
-    (publishes,), (serves,) = job["containers"], daemons["containers"]
-    assert (publishes["args"][:2], serves["args"][:1]) == (["publish", "--all"], ["serve"])
-    assert publishes["args"][2:] == serves["args"][1:]
+    (runs,), (serves,) = job["containers"], daemons["containers"]
+    assert runs["args"] == [*command, *serves["args"][1:]]
     for part in ("image", "envFrom", "securityContext", "volumeMounts"):
-        assert publishes[part] == serves[part], part
+        assert runs[part] == serves[part], part
     for part in ("securityContext", "volumes", "automountServiceAccountToken"):
         assert job[part] == daemons[part], part
     assert job["restartPolicy"] == "Never"
