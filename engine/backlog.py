@@ -103,15 +103,13 @@ class Retry(NamedTuple):
 
 
 def retries(tx: Connection) -> list[Retry]:
-    """What is tried again, by sender."""
-    waiting = (MESSAGE.c.due_at.is_not(None), MESSAGE.c.state == "queued", MESSAGE.c.tries > 0)
-    due_at = func.abs(MESSAGE.c.due_at)
+    """What is tried again, by sender. What the list may forbid since it changed counts once it was looked at, which
+    waits while sending is halted."""
+    waiting = (MESSAGE.c.due_at > 0, MESSAGE.c.state == "queued", MESSAGE.c.tries > 0)
     # One row for each sender, the next due; a window counts what it was chosen from.
-    number = func.row_number().over(partition_by=MESSAGE.c.sender, order_by=due_at).label("number")
+    number = func.row_number().over(partition_by=MESSAGE.c.sender, order_by=MESSAGE.c.due_at).label("number")
     many = func.count().over(partition_by=MESSAGE.c.sender).label("many")
-    all_of_them = (
-        select(MESSAGE.c.sender, many, due_at.label("due_at"), MESSAGE.c.why, number).where(*waiting).subquery()
-    )
+    all_of_them = select(MESSAGE.c.sender, many, MESSAGE.c.due_at, MESSAGE.c.why, number).where(*waiting).subquery()
     first = select(*list(all_of_them.c)[:4]).where(all_of_them.c.number == 1).order_by(all_of_them.c.sender)
     return [Retry(*row) for row in tx.execute(first)]
 

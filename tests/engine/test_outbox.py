@@ -16,6 +16,8 @@ from tactful.elements.contract import MessageKey, Send
 from tactful.elements.options.channel import MESSAGE_EVENTS
 from tactful.elements.options.duration import Duration
 from tactful.elements.options.template import Template
+from tactful.engine import switches
+from tactful.engine.backlog import Retry, retries
 from tactful.engine.backoff import BACKOFF
 from tactful.engine.channels import Accepted, Outcome, Outgoing, Refused, Unknown
 from tactful.engine.clock import SetClock
@@ -224,6 +226,30 @@ def test_a_retry_that_the_list_forbids_is_suppressed_at_once(desk: Desk) -> None
     by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now)
     assert desk.take() == []
     assert desk.state() == "suppressed"
+
+
+def test_of_what_the_list_may_forbid_nobody_says_that_it_is_tried_again(desk: Desk) -> None:
+    for contact in ("ana@example.com", "ben@example.com"):
+        desk.queue(contact)
+    later = desk.now + HOUR
+    for each in desk.take():
+        desk.settle("queued", "busy", key=each.key, due_at=later)
+    with desk.world.engine.store.write() as tx:
+        switches.halt(tx, desk.now, None)
+    by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now)
+    assert desk.take() == []
+    with desk.world.engine.store.read() as tx:
+        assert retries(tx) == [Retry(SENDER, 1, later, "busy")]
+
+
+def test_what_the_list_does_not_forbid_is_tried_again_once_it_was_looked_at(desk: Desk) -> None:
+    desk.taken()
+    later = desk.now + HOUR
+    desk.settle("queued", "busy", due_at=later)
+    by_hand.block(desk.world.engine, "ana@example.com", "email", desk.now, sender="b@acme.example")
+    desk.take()
+    with desk.world.engine.store.read() as tx:
+        assert retries(tx) == [Retry(SENDER, 1, later, "busy")]
 
 
 def test_one_that_is_hurried_before_its_retry_counts_for_no_limit(new_world: NewWorld) -> None:
