@@ -22,7 +22,7 @@ Output = Annotated[
 
 
 def elements(
-    word: Annotated[str | None, typer.Argument(metavar="[WORD]", help="One element: its manual page.")] = None,
+    word: Annotated[str | None, typer.Argument(metavar="WORD", help="One element: its manual page.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the elements of flows; show the manual of one.

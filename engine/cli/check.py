@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def check(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH...", help="Flow files, project files or folders; without any, the whole project."),
+        typer.Argument(metavar="PATH", help="Flow files, project files or folders; without any, the whole project."),
     ] = None,
     prove: Annotated[bool, typer.Option("--prove", help="Prove what holds on every path of the flows.")] = False,
     without: Annotated[
@@ -51,9 +51,9 @@ def check(
 
     With --json: {"files": [{"file", "flow", "errors", "warnings"}], "problems": [{"file", "line", "column", "severity",
     "code", "message", "hint", "source_line"}], "errors", "warnings"}. A file's "flow" is its id, or null where it
-    did not load or is a project file. With --prove also {"proofs": [{"file", "flow", "proof", "verdict": holds|fails|
-    unknown, "says", "figures", "path": [{"element", "exit", "at_ms", "note"}], "again_from", "counted"}]}; a figure of
-    null has no bound, and a round leads from the end of the path back to the place "again_from".
+    did not load or is a project file. With --prove also {"proofs": [{"file", "flow", "proof", "verdict": "holds" |
+    "fails" | "unknown", "says", "figures", "path": [{"element", "exit", "at_ms", "note"}], "again_from", "counted"}]};
+    a figure of null has no bound, and a round leads from the end of the path back to the place "again_from".
     """
     from tactful.engine.cli.screen import print_json
     from tactful.engine.cli.trouble import wrong_use

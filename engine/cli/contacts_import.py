@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from tactful.engine.cli.frame import CONTACTS, FINE, PROBLEMS, Command, Json, Project, group
+from tactful.engine.cli.frame import FINE, PROBLEMS, Command, Json, Project, group
 
 if TYPE_CHECKING:
     from tactful.engine.cli.screen import Progress
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 app = group("Bring contacts in from a file.")
 
 
-@app.command("contacts", cls=Command, rich_help_panel=CONTACTS)
+@app.command("contacts", cls=Command)
 def contacts(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .jsonl file.", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look whether all rows are right.")] = False,
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Bring contacts in from a CSV or JSON-lines file: new ones, and changes to those that are there.
+    """Bring contacts in from a CSV or JSON-lines file.
 
-    The columns id, email, phone, time_zone and tags are a contact's own, every other is an attribute. Without an id,
-    the email or phone serves. An empty cell leaves what is there. Every row that cannot be read is named with its line
-    and why; the others are brought in, and the exit code is then 1.
+    New ones come in, those that are there are changed. The columns id, email, phone, time_zone and tags are a contact's
+    own, every other is an attribute. Without an id, the email or phone serves. An empty cell leaves what is there.
+    Every row that cannot be read is named with its line and why; the others come in, and the exit code is 1.
 
     Example:
       tactful import contacts contacts.csv

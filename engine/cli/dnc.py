@@ -84,9 +84,9 @@ def add(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Put an address on the Do Not Contact list: from this moment nothing is sent there.
+    """Put an address on the Do Not Contact list.
 
-    Messages to it that wait are suppressed; they are named.
+    From this moment nothing is sent there. Messages to it that wait are suppressed; they are named.
 
     Example:
       tactful dnc add ana@example.com --reason "asked on the phone"

@@ -34,7 +34,9 @@ def explain(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Say in plain words whether an address may be written to, which entry decides, what proves it, and what happened.
+    """Say whether an address may be written to, and why.
+
+    In plain words: which entry decides, what proves it, and what happened.
 
     Example:
       tactful dnc explain ana@example.com

@@ -160,7 +160,7 @@ def _show(reading: _Reading, done: Brought, dry_run: bool) -> None:
 
 
 def export(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to; without it, stdout.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to; without it, stdout.")] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="csv, jsonl, or infobip: the columns of its list, as CSV.")
     ] = None,

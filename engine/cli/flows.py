@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def publish(
-    flows: Annotated[list[str] | None, typer.Argument(metavar="FLOW...", help="Flows, by id or file.")] = None,
+    flows: Annotated[list[str] | None, typer.Argument(metavar="FLOW", help="Flows, by id or file.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All flows of the project.")] = False,
     project: Project = None,
     as_json: Json = False,

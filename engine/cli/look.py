@@ -28,7 +28,9 @@ _JOURNEY_STYLES = {"active": "name", "done": "good", "stopped": "", "removed": "
 def journeys(
     flow: FlowOption = None,
     contact: ContactOption = None,
-    state: Annotated[str | None, typer.Option("--state", help="active, done, stopped, removed or failed.")] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only in this state: active, done, stopped, removed or failed.")
+    ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="ELEMENT", help="Only those that stand there now.")] = None,
     limit: Limit = 50,
     project: Project = None,
@@ -260,7 +262,9 @@ def _data(data: Any) -> str:
 
 
 def messages(
-    state: Annotated[str | None, typer.Option("--state", help="Such as held, failed, suppressed or unknown.")] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only in this state, such as held, failed, suppressed or unknown.")
+    ] = None,
     flow: FlowOption = None,
     contact: ContactOption = None,
     limit: Limit = 50,

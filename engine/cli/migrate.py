@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def migrate(
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="DATABASE", help="Where the project was kept: sqlite:///tactful.db"),
+        typer.Option("--from", metavar="DATABASE", help="Where the project was kept, such as sqlite:///tactful.db."),
     ] = None,
     reopen: Annotated[bool, typer.Option("--reopen", help="Go on here after all, though it moved away.")] = False,
     project: Project = None,

@@ -38,7 +38,7 @@ def preview(
 ) -> None:
     """Show what a message would say to a contact.
 
-    And whether it might go out now, and if not, why.
+    It says, too, whether the message might go out now, and if not, why.
 
     Nothing is sent, and the opt-out link it shows leads to nobody's message. The flow is read from its file, published
     or not. `entry.` values are those of the contact's newest journey through the flow, or of --data.

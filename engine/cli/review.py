@@ -63,7 +63,9 @@ def decide(
     project: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Decide about an answer: `block` puts its writer on the Do Not Contact list, `ignore` lets messages go on.
+    """Decide whether an answer is an opt-out.
+
+    `block` puts its writer on the Do Not Contact list, `ignore` lets messages go on.
 
     Example:
       tactful review decide 12 block

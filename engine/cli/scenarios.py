@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH...", help="Files of scenarios, or folders; without any, from here downwards."),
+        typer.Argument(metavar="PATH", help="Files of scenarios, or folders; without any, from here downwards."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("-k", metavar="NAME", help="Only scenarios with this in their name.")

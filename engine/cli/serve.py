@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 def serve(
     publish: Annotated[bool, typer.Option("--publish", help="Publish all flows of the project first.")] = False,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="runner|api", help="One of the two; the other runs elsewhere.")
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="runner|api",
+            help="Only what moves journeys and sends, or only the API; the other runs elsewhere.",
+        ),
     ] = None,
     host: Annotated[
         str | None, typer.Option("--host", metavar="ADDRESS", help="Where the API listens, in place of the project's.")
@@ -157,7 +162,7 @@ def halt(
     """Stop all sending at once.
 
     For every flow, until `resume-sending`. What is being handed over this second still goes out. Journeys move on;
-    their messages wait.
+    their messages wait. On the database of an older version it works, too, and so does `resume-sending`.
 
     Example:
       tactful halt --why "wrong price in the voucher"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def settle(
     messages: Annotated[
-        list[str], typer.Argument(metavar="MESSAGE...", help="Such as 1204.3, or several; `all` for all unknown ones.")
+        list[str], typer.Argument(metavar="MESSAGE", help="Such as 1204.3, or several; `all` for all unknown ones.")
     ],
     outcome: Annotated[str, typer.Argument(metavar="sent|failed|repeat", help="What became of them.")],
     sender: Annotated[

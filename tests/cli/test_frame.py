@@ -42,10 +42,18 @@ def test_help_groups_the_commands_in_panels(tactful):
     assert "..." not in said.split("Start here")[1], "each command's first sentence fits 80 columns"
 
 
+@pytest.mark.parametrize("group", sorted({command[0] for command in commands() if len(command) > 1}))
+def test_help_of_a_group_lists_its_commands_each_in_a_whole_sentence(tactful, group):
+    listed = tactful(group, "--help").out.split("\nCommands:\n")[1]
+    assert len(listed.splitlines()) == sum(command[0] == group for command in commands())
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_every_command_explains_itself_with_an_example(tactful, command):
     said = tactful(*command, "--help").out
     assert f"tactful {' '.join(command)}" in said.split("Example:")[1]
+    assert not re.search(r"\[\[|\.\.\.\W+\.\.\.", said.splitlines()[0]), "what is optional or several is marked once"
     if "--json" in said.split("Options:")[1]:
         assert "With --json:" in said, "the shape of the JSON stands in the help"
 
