@@ -86,7 +86,7 @@ class Daemon:
 
     def run(self, beside: AbstractContextManager[object] | None = None) -> None:
         """Run until asked to stop. Raises AlreadyRunning; and WrongSchema, when another version brought the database to
-        its own schema: then it has stopped.
+        its own schema or the project moved away: then it has stopped.
 
         What runs `beside` it is entered once all else runs, and left before anything else is stopped.
         """

@@ -175,8 +175,9 @@ class Lane:
     def _render(self, taken: Sequence[Taken], now: Instant) -> tuple[list[Outgoing], list[Settled]]:
         try:
             links = {} if self._links is None else self._links.of(taken)
-        except Exception:  # nothing leaves with a link that is not kept; it goes later
-            log.exception("opt-out links could not be kept", sender=self.sender)
+        except Exception as error:  # nothing leaves with a link that is not kept; it goes later
+            if not isinstance(error, StoreError):
+                log.exception("opt-out links could not be kept", sender=self.sender)
             return [], self._later([each.key for each in taken], "its opt-out link could not be kept", now)
         outgoing, failed = [], []
         for each in taken:
@@ -203,8 +204,9 @@ class Lane:
             )  # fmt: skip
         try:
             return outgoing if self._tracking is None else self._tracking.tracked(outgoing), failed
-        except Exception:  # without them a message could not tell of its opening; it goes later
-            log.exception("links could not be put into messages", sender=self.sender)
+        except Exception as error:  # without them a message could not tell of its opening; it goes later
+            if not isinstance(error, StoreError):
+                log.exception("links could not be put into messages", sender=self.sender)
             return [], [*failed, *self._later([each.key for each in outgoing], "its links could not be kept", now)]
 
     def _later(self, keys: Iterable[MessageKey], why: str, now: Instant) -> list[Settled]:

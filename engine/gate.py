@@ -18,7 +18,7 @@ from tactful.engine.consent import agreed
 from tactful.engine.interpreter import known_zone_of
 from tactful.engine.optout.do_not_contact import DoNotContactList, under_review
 from tactful.engine.rules.countries import country_code
-from tactful.engine.rules.permission import LONGEST_LIMIT_DAYS, Known, Policy, Request, Send, Verdict, permission
+from tactful.engine.rules.permission import LONGEST_LIMIT_DAYS, Known, Policy, Request, Verdict, permission
 from tactful.engine.store.statements import JOURNEY, MESSAGE, one_of
 
 if TYPE_CHECKING:
@@ -64,19 +64,20 @@ class Gate:
         expires_at: Instant | None = None,
         not_before: Instant = 0,
     ) -> Verdict:
-        """May this message go now? One that may counts for the limits of those that ask after it."""
+        """May this message go now?"""
         to = self._destinations[contact.number, channel]
         country = country_code(contact.attributes.get("country")) if self._policy.countries else None
         request = Request(channel, sender, to, purpose, expires_at, country, not_before)
-        sent = self._sent[contact.number]
         known = Known() if to is None else Known(
-            self._blocks.get(to, ()), sent, self._reviews.get(to), (to, channel) in self._agreed
+            self._blocks.get(to, ()), self._sent[contact.number], self._reviews.get(to), (to, channel) in self._agreed
         )  # fmt: skip
         zone = known_zone_of(contact, settings.time_zone)
-        verdict = permission(request, known, self._policy, settings.quiet_hours, self._now, zone)
-        if isinstance(verdict, Send) and purpose == "marketing":
-            sent.append(self._now)
-        return verdict
+        return permission(request, known, self._policy, settings.quiet_hours, self._now, zone)
+
+    def count(self, contact: Contact, purpose: Purpose) -> None:
+        """One goes: it counts for the limits of those that ask after it."""
+        if purpose == "marketing":
+            self._sent[contact.number].append(self._now)
 
 
 def recent_sends(tx: Connection, contacts: Collection[int], now: Instant) -> dict[int, list[Instant]]:

@@ -28,7 +28,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Metrics(Outages, Collector):
-    """Counts what this process does, in a registry of its own (or one that is handed in)."""
+    """Counts what this process does, in a registry of its own (or one that is handed in), and says outages."""
 
     def __init__(self, clock: Clock, registry: CollectorRegistry | None = None) -> None:
         super().__init__(clock)

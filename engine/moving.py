@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, func, insert, select, tuple_
 from tactful.elements.contract import Instant
 from tactful.engine.store.database import Store
 from tactful.engine.store.numbering import count_on
-from tactful.engine.store.sealing import seal
+from tactful.engine.store.sealing import seal, sealed_with, unseal
 from tactful.engine.store.tables import metadata
 
 ROWS = 1_000
@@ -50,28 +50,52 @@ def count_rows(source: Store) -> int:
 
 
 def move(source: Store, target: Store, now: Instant, moved: Callable[[int], None] = lambda rows: None) -> Moved:
-    """Copy everything, in one transaction of each: all of it, or nothing. Both have the newest schema, and no daemon
-    works on either. Whoever else writes to the source waits; once all of it came, it takes no more writes.
+    """Copy everything, in one transaction of the target: all of it, or nothing. Both have the newest schema, and no
+    daemon works on either. The source takes no more writes from the beginning on: whoever else would write to it is
+    refused. It takes them again where the move fails; one that was killed leaves it sealed, and may be begun anew.
 
     `moved` is told how many rows have come so far. Raises NotEmpty and NothingToMove.
     """
-    day = datetime.fromtimestamp(now / 1000, UTC).date()
-    with source.write() as here, target.write() as there:  # what is there is committed before the seal is
-        seal(here, f"on {day} the project moved to {target.name}; name that one under `database:`")
+    with target.read() as there:
         for table in metadata.sorted_tables:
-            if table.name in _LEFT_BEHIND:
-                there.execute(table.delete())  # of the keys, too: what was signed was signed by the source's
-            elif there.execute(select(table).limit(1)).first() is not None:
+            if table.name not in _LEFT_BEHIND and _holds_rows(there, table):
                 raise NotEmpty(f"the database {target.name} is not empty: it has rows in `{table.name}`")
-        rows: dict[str, int] = {}
+    with source.read() as here:
+        if not any(_holds_rows(here, table) for table in metadata.sorted_tables if table.name not in _LEFT_BEHIND):
+            raise NothingToMove(f"the database {source.name} holds no contacts, no flows and no Do Not Contact list")
+    day = datetime.fromtimestamp(now / 1000, UTC).date()
+    with source.write() as here:
+        seal(here, f"on {day} the project moved to {target.name}; name that one under `database:`")
+    try:
+        return _copied(source, target, moved)
+    except BaseException:
+        with source.write() as here:
+            unseal(here)
+        raise
+
+
+def moved_to(source: Store, target: Store) -> bool:
+    """Whether a database was sealed by a move to this other one, which may have been broken off."""
+    with source.read() as here:
+        words = sealed_with(here)
+    return words is not None and f" moved to {target.name};" in words
+
+
+def _copied(source: Store, target: Store, moved: Callable[[int], None]) -> Moved:
+    rows: dict[str, int] = {}
+    with source.read() as here, target.write() as there:
+        for name in _LEFT_BEHIND:  # the keys, too: what was signed was signed by the source's
+            there.execute(metadata.tables[name].delete())
         for table in metadata.sorted_tables:
             rows[table.name] = _copy(here, there, table, lambda done: moved(sum(rows.values()) + done))
-        if not any(number for name, number in rows.items() if name not in _LEFT_BEHIND):
-            raise NothingToMove(f"the database {source.name} holds no contacts, no flows and no Do Not Contact list")
         count_on(there)  # the rows brought their numbers with them
         if there.dialect.name == "postgresql":
             there.exec_driver_sql("ANALYZE")  # or it guesses at first, and reads whole tables for a few rows
     return Moved(rows)
+
+
+def _holds_rows(tx: Connection, table: Table) -> bool:
+    return tx.execute(select(table).limit(1)).first() is not None
 
 
 def _copy(here: Connection, there: Connection, table: Table, moved: Callable[[int], None]) -> int:

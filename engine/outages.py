@@ -12,7 +12,10 @@ from tactful.engine.clock import Clock
 from tactful.engine.store.tally import Observer, Tally
 
 AGAIN_SECONDS = 60.0
-"""How long it keeps silent about what it said before, while that goes on."""
+"""How long it keeps silent about what it said before, while that goes on or comes and goes."""
+
+LASTS_SECONDS = 5.0
+"""What goes on for so long is said, whatever was said before."""
 
 log = structlog.get_logger()
 
@@ -32,17 +35,21 @@ class Outages(Observer):
         self._clock = clock
         self._lock = Lock()
         self._outage: _Outage | None = None
-        self._said = ""
-        self._said_at = -AGAIN_SECONDS
+        self._said_at: dict[str, float] = {}  # by the reason
 
     def unanswered(self, why: str) -> None:
         with self._lock:
             now = self._clock.monotonic()
             outage = self._outage = self._outage or _Outage(now)
             outage.failures += 1
-            if why != self._said or now - self._said_at >= AGAIN_SECONDS:
-                self._said, self._said_at, outage.is_said = why, now, True
-                log.error("the database cannot be used", why=why, failures=outage.failures)
+            goes_on = not outage.is_said and now - outage.began_at >= LASTS_SECONDS
+            says = goes_on or now - self._said_at.get(why, -AGAIN_SECONDS) >= AGAIN_SECONDS
+            if says:
+                self._said_at = {reason: at for reason, at in self._said_at.items() if now - at < AGAIN_SECONDS}
+                self._said_at[why] = now
+                outage.is_said = True
+        if says:
+            log.error("the database cannot be used", why=why, failures=outage.failures)
 
     def failed(self, why: str) -> None:
         with self._lock:
@@ -50,7 +57,8 @@ class Outages(Observer):
                 self._outage.writing = True
 
     def answered(self) -> None:
-        if self._outage is not None and not self._outage.writing:
+        outage = self._outage
+        if outage is not None and not outage.writing:
             self._is_over()
 
     def committed(self, tally: Tally) -> None:
@@ -60,6 +68,6 @@ class Outages(Observer):
     def _is_over(self) -> None:
         with self._lock:
             outage, self._outage = self._outage, None
-            if outage is not None and outage.is_said:
-                seconds = round(self._clock.monotonic() - outage.began_at, 1)
-                log.info("the database can be used again", seconds=seconds, failures=outage.failures)
+        if outage is not None and outage.is_said:
+            seconds = round(self._clock.monotonic() - outage.began_at, 1)
+            log.info("the database can be used again", seconds=seconds, failures=outage.failures)

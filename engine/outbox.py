@@ -19,7 +19,7 @@ anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,7 +32,6 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
-    or_,
     select,
     true,
 )  # fmt: skip
@@ -40,7 +39,6 @@ from sqlalchemy import (
 from tactful.elements.contract import Contact, Event, Instant, Message, MessageKey, Purpose, Settings
 from tactful.elements.contract import Send as SendElement
 from tactful.engine.addresses import address_of
-from tactful.engine.flowbook import PAUSED
 from tactful.engine.gate import Gate
 from tactful.engine.host import BATCH, Host
 from tactful.engine.interpreter import ACTIVE
@@ -269,9 +267,10 @@ class Outbox:
             if not isinstance(verdict, Send):
                 said.append((row, verdict))
                 continue
-            if self._host.flows.state.get(flow.id) == PAUSED:
+            if not self._host.flows.live.moves(flow.id):
                 standing.append(row)
                 continue
+            gate.count(contact, row.purpose)
             element = flow.nodes[row.element].element
             assert isinstance(element, SendElement), "only sends queue messages"
             address = address_of(contact, row.channel)
@@ -400,10 +399,10 @@ class Outbox:
                 return 0
             why = "the engine stopped while handing it over"
             settled = [
-                Settled(key, QUEUED, why, due_at=now, unknown=True)
-                if sender in repeats and unknowns < MOST_REPEATS
-                else Settled(key, UNKNOWN, why, unknown=True)
-                for key, sender, unknowns in stuck
+                Settled(row.key, QUEUED, why, due_at=now, unknown=True)
+                if row.sender in repeats and row.unknowns < MOST_REPEATS
+                else Settled(row.key, UNKNOWN, why, unknown=True)
+                for row in stuck
             ]
             self._settle(tx, settled, now)
             return len(stuck)
@@ -412,7 +411,7 @@ class Outbox:
         """Let go of all that a living worker took for a sender. It hands over none of it at this moment, and has
         recorded what became of all that it did."""
         with self._host.store.read() as tx:
-            mine = [key for key, _, _ in _in_hands(tx, MESSAGE.c.sender == sender, MESSAGE.c.worker == worker)]
+            mine = [row.key for row in _in_hands(tx) if (row.sender, row.worker) == (sender, worker)]
         self.settle([Settled(key, QUEUED, "not tried yet", due_at=now) for key in mine], now, worker)
 
     def next_due(self, sender: str) -> Instant | None:
@@ -431,15 +430,24 @@ class Outbox:
             return {row[0]: row[1] for row in found}
 
 
-def _stuck(tx: Connection, living: Sequence[int]) -> list[tuple[MessageKey, str, int]]:
-    """The messages in the hands of those who do not live, with their senders, and how often that was unknown before."""
-    return _in_hands(tx, or_(MESSAGE.c.worker.is_(None), MESSAGE.c.worker.not_in(living)))
+class _Held(NamedTuple):
+    """A message that is in somebody's hand, and how often it was unknown what became of it."""
+
+    key: MessageKey
+    sender: str
+    worker: int | None
+    unknowns: int
 
 
-def _in_hands(tx: Connection, *whose: ColumnElement[bool]) -> list[tuple[MessageKey, str, int]]:
-    columns = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.unknowns)
-    found = tx.execute(select(*columns).where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING, *whose))
-    return [(MessageKey(journey, step), sender, unknowns) for journey, step, sender, unknowns in found]
+def _stuck(tx: Connection, living: Sequence[int]) -> list[_Held]:
+    """The messages in the hands of those who do not live."""
+    return [row for row in _in_hands(tx) if row.worker not in living]
+
+
+def _in_hands(tx: Connection) -> Iterator[_Held]:
+    columns = (MESSAGE.c.journey, MESSAGE.c.step, MESSAGE.c.sender, MESSAGE.c.worker, MESSAGE.c.unknowns)
+    for row in tx.execute(select(*columns).where(MESSAGE.c.state.in_(UNSETTLED), MESSAGE.c.state == SENDING)):
+        yield _Held(MessageKey(row.journey, row.step), row.sender, row.worker, row.unknowns)
 
 
 def _is_to_be_settled(row: _InHand, settled: Settled, worker: int | None) -> bool:

@@ -69,7 +69,7 @@ class SchemaWatch:
         try:
             self._store.keep_to_schema()
         except WrongSchema as error:
-            log.error("the database is not this version's to work on any more, so this process ends", why=str(error))
+            log.error("the database is not to be worked on any more, so this process ends", why=str(error))
             raise
         except StoreError:
             return

@@ -124,7 +124,7 @@ def _moved(here: Store, there: Store, clock: Clock) -> Moved:
     """Looks first, and changes something then."""
     from tactful.engine.cli.screen import progress
     from tactful.engine.cli.trouble import Trouble
-    from tactful.engine.moving import NotEmpty, NothingToMove, count_rows, move
+    from tactful.engine.moving import NotEmpty, NothingToMove, count_rows, move, moved_to
     from tactful.engine.running import only_one
     from tactful.engine.store.sealing import sealed_with
     from tactful.engine.upgrading import STOP_FIRST, bring_up_to_date, is_behind
@@ -136,8 +136,11 @@ def _moved(here: Store, there: Store, clock: Clock) -> Moved:
             with each.read() as tx:
                 if who := at_work(each, tx, clock.now()):
                     raise Trouble(f"a daemon works on {each.name} ({', '.join(who)})", STOP_FIRST)
-                if words := sealed_with(tx):
-                    raise Trouble(f"the database {each.name} {words}", "move it from there")
+                words = sealed_with(tx)
+            if words and each is there:
+                raise Trouble(f"the database {each.name} {words}", "`tactful migrate --reopen` lets it take writes")
+            if words and not moved_to(here, there):
+                raise Trouble(f"the database {each.name} {words}", "move it from there")
         for each in (here, there):
             if is_behind(each):
                 bring_up_to_date(each, clock, _begins)

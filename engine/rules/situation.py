@@ -48,6 +48,11 @@ class LiveFlows:
                 by_segment.append(live)
         return cls(by_id, {name: tuple(found) for name, found in by_event.items()}, tuple(by_segment))
 
+    def moves(self, flow: str) -> bool:
+        """Whether a flow's journeys move, and its messages go: not while it is paused."""
+        live = self.by_id.get(flow)
+        return live is None or live.moves
+
 
 class Running(NamedTuple):
     """An active journey with the version of the flow it runs on, and its newest message of each element.

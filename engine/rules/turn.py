@@ -15,8 +15,9 @@ What happens on one stimulus, in this order:
 Events are taken in the order learnt, and what is learnt after one is not known yet, though it may stand in
 the log already: events told together do what they do one by one.
 
-A flow that is paused leaves its journeys where they are; stop rules still act on them. Those that something happens to
-meanwhile stand still until they are told to look again; all others never learn of the pause.
+A flow that is paused leaves its journeys where they are; stop rules still act on them. Those whose timer
+comes meanwhile, whose contact something happens to, or who would move on a change of theirs, stand still until they are
+told to look again; all others never learn of the pause.
 """
 
 from __future__ import annotations
@@ -193,12 +194,16 @@ class _Turn:
 
     def _offer(self, id: int, event: Event) -> None:
         running = self._running.get(id)
-        if running is None or not self._may_move(running) or event.id in self.delta.used:
+        if running is None or event.id in self.delta.used:
+            return
+        # What stands in the log is looked at again when the flow goes on; of a change it is known now what it would do.
+        if event.name != CONTACT_CHANGED and not self._may_move(running):
             return
         visit = self._stand(running)
         for each in self._awaits(running, visit):
             if answers(each, event, visit, running.journey.since):
-                self._settle(id, self._consume(running, visit, event))
+                if self._may_move(running):
+                    self._settle(id, self._consume(running, visit, event))
                 return
 
     def _outcome(self, said: Outcome) -> None:
@@ -424,8 +429,7 @@ class _Turn:
         """Asked where something happened that may move it. If its flow is paused, it stands still from then on."""
         if running.stands:
             return False
-        live = self._live.by_id.get(running.flow.id)
-        if live is None or live.moves:
+        if self._live.moves(running.flow.id):
             return True
         self._running[running.journey.id] = running._replace(stands=True)
         self.delta.stood.append(running.journey.id)

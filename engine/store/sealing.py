@@ -16,12 +16,15 @@ from tactful.engine.store.tables import metadata
 OUT_OF_USE = "is not in use any more: "
 """How all begins that a sealed database says."""
 
+_NAME = "tactful_sealed"
 _REFUSES_ON_POSTGRESQL = (
-    "CREATE FUNCTION sealed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', TG_ARGV[0]; END $$"
+    f"CREATE FUNCTION {_NAME}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', TG_ARGV[0]; END $$"
 )
-_UNSEAL_POSTGRESQL = "DROP FUNCTION IF EXISTS sealed() CASCADE"  # with the triggers that call it
-_SEALS_OF_POSTGRESQL = "SELECT pg_get_triggerdef(oid) AS definition FROM pg_trigger WHERE tgfoid = to_regproc('sealed')"
-_SEALS_OF_SQLITE = "SELECT name, sql AS definition FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'sealed%'"
+_UNSEAL_POSTGRESQL = f"DROP FUNCTION IF EXISTS {_NAME}() CASCADE"  # with the triggers that call it
+_SEALS_OF_POSTGRESQL = (
+    f"SELECT pg_get_triggerdef(oid) AS definition FROM pg_trigger WHERE tgfoid = to_regproc('{_NAME}')"
+)
+_SEALS_OF_SQLITE = f"SELECT name, sql AS definition FROM sqlite_master WHERE type = 'trigger' AND name LIKE '{_NAME}%'"
 
 _WORDS = re.compile(r"'((?:[^']|'')*)'\)")
 
@@ -35,11 +38,11 @@ def seal(tx: Connection, why: str) -> None:
         _run(tx, _REFUSES_ON_POSTGRESQL)
     for table in [*metadata.tables, "alembic_version"]:  # the last, too: nobody brings it to a newer schema
         if on_postgresql:
-            events = "INSERT OR UPDATE OR DELETE OR TRUNCATE"
-            _run(tx, f"CREATE TRIGGER sealed BEFORE {events} ON {table} EXECUTE FUNCTION sealed({literal})")
+            before = f"BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}"
+            _run(tx, f"CREATE TRIGGER {_NAME} {before} EXECUTE FUNCTION {_NAME}({literal})")
             continue
         for event in ("INSERT", "UPDATE", "DELETE"):
-            name, refuse = f"sealed_{table}_{event}", f"SELECT RAISE(ABORT, {literal})"
+            name, refuse = f"{_NAME}_{table}_{event}", f"SELECT RAISE(ABORT, {literal})"
             _run(tx, f"CREATE TRIGGER {name} BEFORE {event} ON {table} BEGIN {refuse}; END")
 
 

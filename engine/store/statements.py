@@ -181,7 +181,6 @@ class Statements:
             .where(
                 JOURNEY.c.id == bindparam("journey"),
                 JOURNEY.c.contact == bindparam("who"),
-                JOURNEY.c.state == literal_column("'active'"),
                 JOURNEY.c.stood_still.is_(None),  # or what stands in `due_after` would be lost
             ),
             ("journey", "who"),

@@ -89,10 +89,8 @@ class JourneyRow(Table, table=True):
     entered_at: int = Field(sa_type=BIG)
     arrived_at: int = Field(sa_type=BIG)
     due_at: int | None = Field(default=None, sa_type=BIG)
-    stood_still: int | None = (
-        None  # 1 where something came while its flow was paused; its `due_at` waits in `due_after`
-    )
-    due_after: int | None = Field(default=None, sa_type=BIG)
+    stood_still: int | None = None  # 1 since something came in a pause of its flow
+    due_after: int | None = Field(default=None, sa_type=BIG)  # its `due_at`, while it stands still
     since: int = Field(sa_type=BIG)
     entry: str
     journey_values: str | None = None

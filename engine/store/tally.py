@@ -57,10 +57,10 @@ class Observer:
         """The database did not let it write: nothing of it is true. `why` is in words."""
 
     def unanswered(self, why: str) -> None:
-        """The database did not do what it was asked, for a read or a write; of a write, before that is told itself."""
+        """The database did not do what it was asked, to read or to write; where it was to write, `failed` is next."""
 
     def answered(self) -> None:
-        """It did, for a read."""
+        """It did what it was asked; where it was to write, `committed` is next."""
 
     def provider_failed(self, sender: str, how: str) -> None:
         """A provider did not take a message: `refused`, `refused for now`, `blocked`, `unknown`, or its connector

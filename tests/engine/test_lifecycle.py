@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tactful.elements import catalogue
+from tactful.elements.contract import Leave, Send, SendMessage, Stay, Visit
+from tactful.elements.options.duration import Duration
+from tactful.elements.options.template import Template
 from tactful.engine import lifecycle, reports
 from tactful.engine.clock import SetClock
 from tactful.engine.compose import Engine, open_engine
@@ -18,6 +22,7 @@ from tactful.engine.flowbook import FlowGone, WrongState
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
 from tactful.engine.outbox import Settled
+from tactful.engine.rules.permission import Limit
 from tactful.engine.store.database import Store
 from tactful.engine.testing import World
 from tactful.flows.load import load_sources
@@ -125,6 +130,59 @@ def test_a_pause_in_which_nothing_happens_leaves_no_trace(world: World) -> None:
     assert rows() == before
     with world.engine.store.read() as tx:
         assert not any(each.stands_still for each in reports.journeys(tx))
+
+
+@pytest.mark.parametrize("when_limited", ["skip", "hold"])
+def test_a_message_that_stands_still_counts_for_no_limit(
+    new_world: NewWorld, when_limited: Literal["skip", "hold"]
+) -> None:
+    """Both are due when the lane looks; that of the live flow goes."""
+    world = new_world(limits=[Limit(1, Duration.parse("1 day"), when_limited)])
+    world.publish(MAIL)
+    world.publish(MAIL.replace("flow: f", "flow: g"))
+    world.contact("ana@example.com")
+    world.engine.host.tell([Incoming("began", "ana@example.com")], world.clock.now())
+    pause(world)
+    taken = world.engine.outbox.take("a@acme.example", world.clock.now(), 10).messages
+    assert [each.flow for each in taken] == ["g"]
+    assert sorted(world.messages().values()) == ["held", "sending"]
+
+
+class Forget(Send):
+    """Sends, and leaves before it is known what became of it."""
+
+    sends: ClassVar[str | None] = "email"
+
+    def parts(self) -> Mapping[str, Template]:
+        return {"subject": Template("S"), "text": Template("T")}
+
+    def enter(self, visit: Visit) -> Leave | Stay:
+        return Leave("sent", effects=(SendMessage("email"),))
+
+
+def test_a_message_that_outlived_its_journey_goes_out_after_the_pause(new_world: NewWorld) -> None:
+    world = new_world(elements={**catalogue(), "forget": Forget})
+    world.publish("flow: f\nsettings: {sender: {email: a@acme.example}}\nelements: {mail: {type: forget}}\n")
+    world.contact("ana@example.com")
+    world.engine.host.enter("f", ["ana@example.com"], world.clock.now())
+    pause(world)
+    world.settle()
+    assert (world.journeys()[0].state, list(world.messages().values())) == ("done", ["held"])
+    resume(world)
+    world.settle()
+    assert list(world.messages().values()) == ["sent"]
+
+
+def test_a_change_that_moves_nobody_lets_nobody_stand_still(world: World) -> None:
+    """Nor does the hourly look at what changes with time."""
+    world.publish("flow: q\nentry: {segment: days_since(contact.seen) >= 3}\nelements: {m: {type: goal, name: q}}\n")
+    begun(world, PING.replace("2 hours", "9 hours"))
+    pause(world)
+    for tier in ("silver", "gold"):
+        world.contact("ana@example.com", tier=tier)
+    world.advance("2 hours")
+    with world.engine.store.read() as tx:
+        assert tx.exec_driver_sql("select stood_still from journey").scalar_one() is None
 
 
 @settings(deadline=None, max_examples=60)

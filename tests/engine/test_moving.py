@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +20,7 @@ from tactful.engine.contacts_file import ContactFields
 from tactful.engine.moving import NotEmpty, count_rows, move
 from tactful.engine.optout import by_hand
 from tactful.engine.running import AlreadyRunning, only_one
-from tactful.engine.store.database import Sealed, StoreError, open_store
+from tactful.engine.store.database import Sealed, Store, StoreError, open_store
 from tactful.engine.store.migrations import schema_of
 from tactful.engine.testing import World
 from tactful.engine.upgrading import is_behind
@@ -110,6 +112,7 @@ def test_an_interrupted_move_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         move(source, target, MONDAY, fails)
     assert count_rows(target) == 0
+    source.keep_to_schema()
     assert move(source, target, MONDAY).total == count_rows(source)
     source.close()
     target.close()
@@ -191,7 +194,7 @@ def test_what_dead_daemons_left_is_not_in_the_way(tmp_path: Path, postgresql: Se
 # --- the old database
 
 
-def test_what_is_told_to_the_old_database_while_it_moves_waits_and_is_refused(url: str, tmp_path: Path) -> None:
+def test_what_is_told_to_the_old_database_while_it_moves_is_refused(url: str, tmp_path: Path) -> None:
     lived(url).close()
     refused: list[StoreError] = []
     with (
@@ -221,8 +224,41 @@ def test_what_is_told_to_the_old_database_while_it_moves_waits_and_is_refused(ur
 def test_a_project_does_not_move_twice_from_the_same_database(tmp_path: Path, target: str) -> None:
     lived(target).close()
     migrate(source=target, project=tmp_path)
-    with pytest.raises(Trouble, match="is not in use any more"):
+    with pytest.raises(Trouble, match="is not empty"):
         migrate(source=target, project=tmp_path)
+    (tmp_path / "tactful.yaml").write_text("database: sqlite:///third.db\n", encoding="utf-8")
+    with pytest.raises(Trouble, match=r"the project moved to .*new\.db; name that one"):
+        migrate(source=target, project=tmp_path)
+
+
+def test_a_move_that_was_killed_is_begun_anew(tmp_path: Path, target: str) -> None:
+    lived(target).close()
+    script = (
+        "import os, sys; from tactful.engine import moving; from tactful.engine.store.database import open_store\n"
+        "stores = [open_store(url) for url in sys.argv[1:]]; stores[1].lay_out()\n"
+        "moving.move(*stores, 0, lambda rows: os._exit(9) if rows > 2000 else None)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, target, f"sqlite:///{tmp_path / 'new.db'}"], check=False)
+    assert killed.returncode == 9
+    with closing(open_store(target)) as source, pytest.raises(StoreError, match="the project moved to"):
+        write_to(source)
+    migrate(source=target, project=tmp_path)
+    with closing(open_store(target)) as source, closing(open_store(f"sqlite:///{tmp_path / 'new.db'}")) as there:
+        assert count_rows(source) == count_rows(there)
+
+
+def write_to(store: Store) -> None:
+    with store.write() as tx:
+        tx.exec_driver_sql("delete from contact")
+
+
+def test_nothing_is_moved_into_a_database_that_takes_no_writes(tmp_path: Path, target: str) -> None:
+    lived(target).close()
+    migrate(source=target, project=tmp_path)
+    (tmp_path / "tactful.yaml").write_text("database: sqlite:///old.db\n", encoding="utf-8")
+    with pytest.raises(Trouble) as caught:
+        migrate(source=f"sqlite:///{tmp_path / 'new.db'}", project=tmp_path)
+    assert "--reopen" in str(caught.value.hint)
 
 
 def test_a_project_may_go_on_in_the_old_database_after_all(tmp_path: Path, target: str) -> None:

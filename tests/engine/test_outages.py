@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from tactful.engine.clock import SetClock
 from tactful.engine.outages import AGAIN_SECONDS, Outages
 from tactful.engine.store.database import Store, StoreError, open_store
+from tactful.engine.store.sealing import seal, unseal
 from tactful.engine.store.tally import Tally
 
 AWAY, BACK = "the database cannot be used", "the database can be used again"
@@ -69,6 +70,22 @@ def test_what_comes_and_goes_does_not_fill_the_log(outages: Outages, clock: SetC
     assert events(said) == [(AWAY, "is asked for too much", 1), (BACK, 0.0, 1)]
 
 
+def test_one_that_lasts_is_said_however_soon_after_another(outages: Outages, clock: SetClock, said: Said) -> None:
+    outages.unanswered("is away")
+    outages.answered()
+    for _ in range(50):
+        outages.unanswered("is away")
+        clock.advance(500)
+    outages.answered()
+    assert events(said) == [(AWAY, "is away", 1), (BACK, 0.0, 1), (AWAY, "is away", 11), (BACK, 25.0, 50)]
+
+
+def test_two_reasons_by_turns_are_said_once_each(outages: Outages, said: Said) -> None:
+    for number in range(100):
+        outages.unanswered(("is away", "starts up")[number % 2])
+    assert events(said) == [(AWAY, "is away", 1), (AWAY, "starts up", 2)]
+
+
 def test_what_can_be_read_may_still_not_be_written(outages: Outages, said: Said) -> None:
     fails_to_write(outages, "is full")
     outages.answered()
@@ -85,21 +102,22 @@ def store(url: str, outages: Outages) -> Iterator[Store]:
         yield store
 
 
-def ask(store: Store, *, to_write: bool, sql: str) -> None:
-    with store.write() if to_write else store.read() as tx:
-        tx.execute(text(sql))
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_database_tells_of_its_troubles_and_when_they_are_over(store: Store, said: Said, shared: bool) -> None:
+    def write() -> None:
+        with store.write(shared=shared) as tx:
+            tx.execute(text("INSERT INTO switch (name, number) VALUES ('it', 1)"))
 
-
-@pytest.mark.parametrize("to_write", [True, False])
-def test_a_database_tells_of_its_troubles_and_when_they_are_over(store: Store, said: Said, to_write: bool) -> None:
     with store.write() as tx:
-        tx.execute(text("DROP TABLE worker"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_trouble", lambda error: "is away")
-        for _ in range(3):
-            with suppress(StoreError):
-                ask(store, to_write=to_write, sql="SELECT * FROM worker")
-    ask(store, to_write=False, sql="SELECT 1")
-    assert [each["event"] for each in said] == ([AWAY] if to_write else [AWAY, BACK])
-    ask(store, to_write=True, sql="SELECT 1")
+        seal(tx, "it refuses")
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            write()
+        with store.read() as tx:
+            tx.execute(text("SELECT 1"))
+    assert [each["event"] for each in said] == [AWAY], "it can be read, and still not be written to"
+    with store.write() as tx:
+        unseal(tx)
+    write()
     assert [each["event"] for each in said] == [AWAY, BACK]
+    assert said[0]["why"] == "is not in use any more: it refuses"

@@ -216,7 +216,7 @@ def test_a_daemon_under_whom_the_schema_changes_says_so_and_ends(
     marked(store, "9999")
     _, err = daemon.communicate(timeout=60)
     assert daemon.returncode == 1
-    assert "the database is not this version's to work on any more, so this process ends" in err
+    assert "the database is not to be worked on any more, so this process ends" in err
     assert "has the schema of another version of tactful now" in " ".join(err.split())
     again = start(*options)
     _, err = again.communicate(timeout=60)
