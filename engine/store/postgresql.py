@@ -30,6 +30,14 @@ _FROZEN = {"alone": "60s", "shared": "10s"}
 gone, and others wait for what it holds."""
 _CHANNEL = "tactful"
 
+_SILENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "5", "keepalives_interval": "5", "keepalives_count": "2",
+    "tcp_user_timeout": "15000",
+}  # fmt: skip
+"""How long a server may be silent, where the address does not say: ten seconds to let us in, and fifteen after that,
+whether it owes us an answer or we only listen. Its machine has to answer, not the server: a statement may take long."""
+
 _READS_BY_INDEX = "SET random_page_cost = 1.1"
 """What is due is read in the order of its index. PostgreSQL takes a page from anywhere for four times as dear as the
 next one, as on a disk that turns: in a table it has not counted yet it would sort all that is due, to take some."""
@@ -49,6 +57,7 @@ class PostgresStore(Store):
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
+        parsed = parsed.set(query={**_SILENCE, **parsed.query})
         self._me = uuid4().hex  # to tell our own commits from others'
         # A password may stand in the query as well, under several names.
         where = {name: value for name, value in parsed.query.items() if name in ("host", "port")}
