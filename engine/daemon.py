@@ -41,6 +41,11 @@ LOOK_SECONDS = 0.2
 LOOK_AGAIN_SECONDS = 0.05
 """How soon it is asked again after it was changed: who changed it once is most often still at it."""
 
+STOP_SECONDS = 100.0
+"""How long it may take to stop: less than `TimeoutStopSec` in docs/deploy, and longer than anything that comes to an
+end. A database that is there and does not answer is waited for without one, since a statement may take long. To wait no
+more does no harm: what is not committed then is undone."""
+
 FILES_SECONDS = 1.0
 CLOCK_JUMP_SECONDS = 1.0
 
@@ -207,6 +212,24 @@ def _collecting_seldom() -> Iterator[None]:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Stop on SIGTERM and SIGINT. `stop` only sets a flag: anything more could deadlock in a handler."""
+    """Stop on SIGTERM and SIGINT. `stop` only sets a flag: anything more could deadlock in a handler. A process that
+    has not ended `STOP_SECONDS` later is ended, whatever it waits for."""
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        stop()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop())
+        signal.signal(each, ask)
+    threading.Thread(target=_end_at_last, args=(asked,), name="end", daemon=True).start()
+
+
+def _end_at_last(asked: threading.Event) -> None:
+    asked.wait()
+    threading.Event().wait(STOP_SECONDS)
+    log.error(
+        "it did not stop in time, so this process ends as if it was killed", seconds=STOP_SECONDS,
+        hint="see whether the database and the servers of its senders answer",
+    )  # fmt: skip
+    os._exit(1)
