@@ -1,6 +1,6 @@
 """The daemon: the alarm and the lanes in their threads, until a signal asks it to stop.
 
-On SIGTERM or SIGINT it lets what is being handed over be recorded, and goes. On SIGKILL nothing is lost: the
+On SIGTERM, SIGINT or SIGHUP it lets what is being handed over be recorded, and goes. On SIGKILL nothing is lost: the
 next start finds every timer and every message where they stood, and what was in hand as `unknown`.
 """
 
@@ -212,8 +212,9 @@ def _collecting_seldom() -> Iterator[None]:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Stop on SIGTERM and SIGINT. `stop` only sets a flag: anything more could deadlock in a handler. A process that
-    has not ended `STOP_SECONDS` later is ended, whatever it waits for."""
+    """Stop on SIGTERM, on SIGINT, and on SIGHUP, which comes when a terminal is closed, unless that was to be ignored
+    from the start (`nohup`). `stop` only sets a flag: anything more could deadlock in a handler. A process that has not
+    ended `STOP_SECONDS` later is ended, whatever it waits for."""
     asked = threading.Event()
 
     def ask(*_: object) -> None:
@@ -222,6 +223,8 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, ask)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, ask)
     threading.Thread(target=_end_at_last, args=(asked,), name="end", daemon=True).start()
 
 

@@ -41,7 +41,7 @@ def serve(
     ] = None,
     project: Project = None,
 ) -> None:
-    """Run the engine, until Ctrl-C or SIGTERM.
+    """Run the engine, until Ctrl-C, SIGTERM or SIGHUP.
 
     Timers fire, journeys move, messages go out. One runner works on a SQLite file at a time, any number on a
     PostgreSQL database. A published flow follows its file: save a change, and new journeys get it. The log goes to
