@@ -31,9 +31,10 @@ def migrate(
     large database that takes its time. No daemon may work on it meanwhile.
 
     With --from it moves a project there, with everything in it: stop the daemon, name the new database in
-    `tactful.yaml` (`database: {env: DATABASE_URL}`), and say here where it was. All of it arrives, or nothing. The old
-    database keeps all it has, in the newest schema, and takes no more writes: a `tactful serve --only api` that still
-    knows it answers 503 and ends, so nothing it is told is left behind there.
+    `tactful.yaml` (`database: {env: DATABASE_URL}`), and say here where it was. All of it arrives, or
+    nothing, also where it is stopped half-way. The old database keeps all it has, in the newest schema, and takes no
+    more writes: a `tactful serve --only api` that still knows it answers 503 and ends, so nothing it is told is left
+    behind there.
 
     Where the new one turns out not to do, name the old one again and say --reopen: it takes writes again. What happened
     in the new one meanwhile is not in it, opt-outs and what was sent least of all.

@@ -11,6 +11,8 @@ from typing import Any
 from tactful.engine.cli.frame import PROBLEMS, WRONG_USE
 from tactful.engine.cli.screen import err, json_log, plain
 
+STOPPED = "stopped; the database keeps what was committed, and nothing of what was not"
+
 
 class Trouble(Exception):
     """Why a command cannot do what was asked. `message` is a sentence without a full stop, `hint` what to do.
@@ -38,7 +40,7 @@ def end(error: BaseException) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt):
-        err().print("\nstopped; what was done until now is done", style="warn")
+        err().print(f"\n{STOPPED}", style="warn")
         return 130
     explain = _as_it_is if isinstance(error, Trouble) else _explanation(error)
     trouble = explain(error)

@@ -7,6 +7,7 @@ who share, and they queue behind. A transaction says at its end that something c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,9 @@ from sqlalchemy.pool import QueuePool
 from tactful.engine.store.database import Store
 from tactful.engine.store.driver import run
 from tactful.engine.store.trouble import trouble_with_postgresql
+
+# Beside an error that it raises, the driver warns of what failed because of it, and names the user and the database.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 LOCK = 0x7AC7F01
 """The number of the lock that every write takes."""

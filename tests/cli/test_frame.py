@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from tactful.engine.cli import COMMANDS, app
 from tactful.engine.cli.frame import PANELS
-from tactful.engine.cli.trouble import end
+from tactful.engine.cli.trouble import STOPPED, end
 from tactful.engine.store.sqlite import SqliteStore as Store
 
 TACTFUL = Path(sys.executable).with_name("tactful")
@@ -212,7 +212,7 @@ def test_ctrl_c_ends_in_a_word(empty):
     out, err = child.communicate(timeout=20)
     assert child.returncode == 130
     assert out == ""
-    assert err.strip() == "stopped; what was done until now is done"
+    assert err.strip() == STOPPED
 
 
 def test_a_fault_of_ours_is_said_without_a_traceback(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -9,10 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from tests.engine.conftest import wait_until
 
 from tactful.engine.cli.migrate import migrate
-from tactful.engine.cli.trouble import Trouble
+from tactful.engine.cli.trouble import STOPPED, Trouble
 from tactful.engine.clock import SetClock, SystemClock
 from tactful.engine.compose import open_engine
 from tactful.engine.contacts import put_contacts
@@ -116,6 +119,30 @@ def test_an_interrupted_move_leaves_nothing_behind(tmp_path: Path) -> None:
     assert move(source, target, MONDAY).total == count_rows(source)
     source.close()
     target.close()
+
+
+def test_a_move_that_is_stopped_says_so_and_nothing_has_moved(tmp_path: Path, postgresql: Server) -> None:
+    here, there = f"sqlite:///{tmp_path / 'shop.db'}", postgresql.new_database()
+    lived(here).close()
+    (tmp_path / "tactful.yaml").write_text(f"database: {there}\n", encoding="utf-8")
+    program = [
+        "-c",
+        "from tactful.engine.cli import main; main()",
+        "migrate",
+        "--from",
+        here,
+        "--project",
+        str(tmp_path),
+    ]
+    with psycopg.connect(there.replace("+psycopg", "", 1)) as other:
+        other.execute("LOCK TABLE contact IN SHARE MODE")  # so it is stopped in the middle
+        moving = subprocess.Popen([sys.executable, *program], stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: bool(other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall()))
+        moving.send_signal(signal.SIGINT)
+        _, said = moving.communicate(timeout=60)
+    assert (moving.returncode, said.strip()) == (130, STOPPED)
+    with closing(open_store(there)) as target:
+        assert count_rows(target) == 0
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["there", "here"])
