@@ -36,7 +36,7 @@ def trouble_with_sqlite(error: BaseException) -> str | None:
 _SAYS_BY_STATE = {
     "28": "does not let this user in; see the password, and what `pg_hba.conf` allows",
     "3D": "does not exist on its server; create it first (`createdb`)",
-    "42501": "lets this user not do what is needed; grant it the rights to create and change tables",
+    "3F": "has no schema that this user may use; grant it `USAGE` on one, and see `search_path`",
     "53100": "cannot grow: the server's disk is full; nothing was changed",
     "53300": "has as many connections as its server allows; raise `max_connections`, or run fewer daemons",
     "57P": "is going down or starting up; it is tried again",
@@ -45,6 +45,11 @@ _SAYS_BY_STATE = {
     "40": "ended a transaction that got into another's way; nothing was changed, and it can be tried again",
 }
 
+_MAY_NOT = "42501"
+_SAYS_OF_RIGHTS = (
+    "lets this user not do what is needed; grant it `SELECT, INSERT, UPDATE, DELETE` on all tables and `USAGE, SELECT`"
+    " on all sequences; only who owns them may lay it out or change its schema"
+)
 
 _CANNOT_BE_REACHED = "cannot be reached, or the connection broke; see whether its server runs and its address is right"
 _SAYS_BY_WORDS = {
@@ -95,6 +100,8 @@ def trouble_with_postgresql(error: BaseException) -> str | None:
     state = cause.sqlstate or ""
     if (cause.diag.message_primary or "").startswith(OUT_OF_USE):
         return cause.diag.message_primary
+    if state == _MAY_NOT:  # PostgreSQL names the table or sequence
+        return f"{_SAYS_OF_RIGHTS} ({cause.diag.message_primary})"
     for begins, said in _SAYS_BY_STATE.items():
         if state.startswith(begins):
             return said
