@@ -52,10 +52,13 @@ _SAYS_OF_RIGHTS = (
 )
 
 _CANNOT_BE_REACHED = "cannot be reached, or the connection broke; see whether its server runs and its address is right"
+_TLS_FAILED = "cannot be reached: TLS with it failed; see `sslmode` and the server's settings"
 _SAYS_BY_WORDS = {
     "invalid response to ssl negotiation|expected authentication request": (
         "cannot be reached: what answers at its host and port does not speak PostgreSQL; see both in its address"
     ),
+    "certificate": "cannot be reached: its certificate is not one that `sslmode` and `sslrootcert` let pass",
+    "ssl (syscall )?error": _TLS_FAILED,
     "connection failed: .*(closed the connection|reset by peer)": (
         "cannot be reached: what listens at its host and port hangs up at once; is that PostgreSQL, and does it run?"
     ),
@@ -74,8 +77,7 @@ _SAYS_BY_WORDS = {
     ),
     "no route to host|network is unreachable": "cannot be reached: no way leads to its host; see the network",
     "does not support ssl": "cannot be reached: its address asks for TLS, and the server offers none",
-    "certificate": "cannot be reached: its certificate is not one that `sslmode` and `sslrootcert` let pass",
-    "ssl": "cannot be reached: TLS with it failed; see `sslmode` and the server's settings",
+    "ssl": _TLS_FAILED,
 }
 """Whom a server does not let in gets no SQLSTATE, only words, in English where the server speaks it. They are not
 quoted, since they hold the address."""
