@@ -34,8 +34,9 @@ def publish(
 
     With --json: a list of {"flow", "version", "changed"}.
     """
+    from tactful.engine.cli.left_behind import noes_left_behind, said_of_noes
     from tactful.engine.cli.opening import needs_daemon, the_engine, the_project
-    from tactful.engine.cli.screen import print_json
+    from tactful.engine.cli.screen import print_json, warn
     from tactful.engine.cli.trouble import wrong_use
 
     if bool(flows) == everything:
@@ -44,6 +45,8 @@ def publish(
     sound = flows_to_publish(opened, flows or None, project)
     with the_engine(opened, create=True) as engine:
         done = publish_all(engine, sound)
+        for sender, entries in noes_left_behind(engine, opened).items():
+            warn(f"{sender} {said_of_noes(entries)}")
         if as_json:
             print_json([{"flow": each.flow, "version": each.version, "changed": each.changed} for each in done])
         else:

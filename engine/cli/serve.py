@@ -55,6 +55,7 @@ def serve(
       tactful serve --only api --port 8080
     """
     from tactful.engine.cli.flows import flows_to_publish, publish_all
+    from tactful.engine.cli.left_behind import HOW_TO_CARRY_OVER, noes_left_behind
     from tactful.engine.cli.opening import one_of, the_engine, the_project
     from tactful.engine.clock import SystemClock
     from tactful.engine.metrics import Metrics
@@ -84,6 +85,9 @@ def serve(
             log.warning("no flow is published", hint="tactful publish --all")
         if not opened.flows.is_dir():
             log.warning("there is no folder of flows, so none follows its file", folder=str(opened.flows))
+        for sender, entries in noes_left_behind(engine, opened).items():
+            said = "entries of the Do Not Contact list hold for a sender alone that the project does not name"
+            log.warning(said, sender=sender, entries=entries, hint=HOW_TO_CARRY_OVER)
         if opened.secret is not None and opened.secret.is_short(os.environ):
             log.warning("the project's secret is short: whoever guesses it signs links", hint="tactful check")
         if only == "api":

@@ -40,6 +40,7 @@ class _Status:
     messages: Mapping[str, int] = field(default_factory=dict)
     backlog: Backlog | None = None
     stuck: dict[str, str] = field(default_factory=dict)
+    noes: Mapping[str, int] = field(default_factory=dict)
     retries: list[Retry] = field(default_factory=list)
     files: list[tuple[str, str]] = field(default_factory=list)
     webhooks: list[Lag] = field(default_factory=list)
@@ -56,6 +57,7 @@ def status(project: Project = None, as_json: Json = False) -> None:
     With --json: {"database", "sealed": why it takes no writes or null, "running", "halted": {"since", "why"} or null,
     "contacts", "do_not_contact", "flows": [{"flow", "state", "version", "waiting", "finished", "ended", "goals",
     "next_due"}], "messages": {state: number}, "stuck_senders": {sender: why},
+    "unknown_senders": {sender: entries of the Do Not Contact list that hold for it alone},
     "retries": [{"sender", "messages": number, "why", "due_at"}],
     "files": [{"flow", "state": "broken" | "not published" | "changed" | "gone"}],
     "webhooks": [{"receiver", "untold": number of changes, "why", "due_at"}], those that are not taken, "backlog":
@@ -90,6 +92,7 @@ def _status(project: LoadedProject) -> _Status:
 def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     from tactful.engine import reports
     from tactful.engine.backlog import backlog, retries
+    from tactful.engine.cli.left_behind import noes_left_behind
     from tactful.engine.clock import SystemClock
     from tactful.engine.contacts import count_contacts
     from tactful.engine.store.sealing import sealed_with
@@ -110,6 +113,7 @@ def _look(engine: Engine, project: LoadedProject, found: _Status) -> None:
     found.backlog = backlog(engine.store, SystemClock().now())
     found.running = found.backlog.daemons > 0
     found.stuck = _stuck(project, list(engine.outbox.waiting()))
+    found.noes = noes_left_behind(engine, project)
     published = {id: live.flow.fingerprint for id, live in engine.host.flows.live.by_id.items()}
     found.files = _files(project, published, {each.flow: each.state for each in found.flows})
 
@@ -167,7 +171,8 @@ def _as_json(found: _Status) -> dict[str, Any]:
     return {
         "database": found.database, "sealed": found.sealed, "running": found.running, "halted": halted,
         "contacts": found.contacts, "do_not_contact": found.blocked, "flows": [each.as_json() for each in found.flows],
-        "messages": dict(found.messages), "stuck_senders": found.stuck, "retries": again,
+        "messages": dict(found.messages), "stuck_senders": found.stuck,
+        "unknown_senders": dict(found.noes), "retries": again,
         "files": [{"flow": flow, "state": state} for flow, state in found.files], "webhooks": webhooks,
         "backlog": found.backlog and found.backlog.as_json(),
     }  # fmt: skip
@@ -217,6 +222,7 @@ def _show_wants(found: _Status) -> None:
     """What wants somebody's attention, each with what to do."""
     from rich.text import Text
 
+    from tactful.engine.cli.left_behind import said_of_noes
     from tactful.engine.cli.screen import count, local, out, plain
 
     wants: list[Text] = []
@@ -226,6 +232,8 @@ def _show_wants(found: _Status) -> None:
     for sender, why in found.stuck.items():
         said = f", and messages wait for it: {plain(why)}"
         wants.append(Text.assemble((f"{plain(sender)} cannot send", "bad"), said))
+    for sender, entries in found.noes.items():
+        wants.append(Text.assemble((plain(sender), "bad"), f" {said_of_noes(entries)}"))
     for retry in found.retries:
         waits = count(retry.messages, "message is", "messages are")
         because = f": {plain(retry.why)}" if retry.why else ""

@@ -10,7 +10,7 @@ erased contact's address is known by (`keyring.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -232,6 +232,26 @@ def under_review(tx: Connection, destinations: Iterable[str]) -> dict[str, Insta
     """The destinations an answer from which waits to be read by a person, and until when at most: it may be an
     opt-out, so nothing goes there meanwhile."""
     return {row[0]: row[1] for row in _reviews.rows(tx, as_list(destinations))}
+
+
+def left_behind(tx: Connection, senders: Collection[str]) -> dict[str, int]:
+    """Senders that are none of these, and how many entries hold for each alone: nothing on the list keeps any of these
+    from writing there instead. Reads the whole list: in a million entries, a sixth of a second, and half a second more
+    for each hundred thousand left behind."""
+    wider = BLOCK.alias()
+    held = exists().where(
+        wider.c.destination == BLOCK.c.destination,
+        wider.c.channel.in_((BLOCK.c.channel, ALL_CHANNELS)),
+        wider.c.sender.in_((ANY_SENDER, *senders)),
+        wider.c.covers.in_((BLOCK.c.covers, "everything")),
+    )
+    counted = (
+        select(BLOCK.c.sender, func.count())
+        .where(BLOCK.c.sender.not_in((ANY_SENDER, *senders)), ~held)
+        .group_by(BLOCK.c.sender)
+        .order_by(BLOCK.c.sender)
+    )
+    return {sender: int(number) for sender, number in tx.execute(counted)}
 
 
 _LISTED = ("destination", "channel", "sender", "covers", "source", "since", "reason")

@@ -188,6 +188,24 @@ def test_import_says_what_changed_and_names_what_is_left_out(tactful, open_shop)
     assert "line 2 of list.csv, which says 2024-01-05" in said
 
 
+def test_noes_to_a_sender_of_another_name_are_missed_until_they_are_carried_over(tactful, open_shop):
+    old, new = "+447700900123", "+447700900999"
+    tactful("dnc", "add", "+447700900456", "--channel", "sms", "--sender", old, "--reason", 'STOP, "please"')
+    assert "Do Not Contact list hold" not in tactful("publish", "--all").err
+    for file in (open_shop / "tactful.yaml", open_shop / "flows" / "win-back" / "flow.yaml"):
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    said = f"{old} is not in the project file, and 1 entry of the Do Not Contact list holds for it alone"
+    assert said in tactful("status").out
+    assert said in tactful("publish", "--all").err
+    assert tactful("status", "--json").json["unknown_senders"] == {old: 1}
+    tactful("dnc", "export", "list.jsonl")
+    listed = (open_shop / "list.jsonl").read_text(encoding="utf-8")
+    (open_shop / "list.jsonl").write_text(listed.replace(old, new), encoding="utf-8")
+    assert tactful("dnc", "import", "list.jsonl").out.startswith("1 new entry put on the list")
+    assert tactful("status", "--json").json["unknown_senders"] == {}
+    assert "alone" not in tactful("publish", "--all").err
+
+
 def test_import_into_a_project_without_database(tactful, shop):
     (shop / "list.csv").write_text("ana@example.com\n")
     assert tactful("dnc", "import", "list.csv", "--dry-run").out.startswith("1 new entry would be put on the list")

@@ -43,7 +43,7 @@ def test_status(tactful, busy_shop):
     found = tactful("status", "--json").json
     assert set(found) == {
         "database", "sealed", "running", "halted", "contacts", "do_not_contact", "flows", "messages", "stuck_senders",
-        "retries", "files", "webhooks", "backlog",
+        "unknown_senders", "retries", "files", "webhooks", "backlog",
     }  # fmt: skip
     assert (found["contacts"], found["do_not_contact"]) == (8, 1)
     assert found["messages"] == {"sent": 2, "suppressed": 1}

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -227,8 +227,15 @@ def served(shop):
         (shop / "tactful.yaml").read_text(encoding="utf-8").replace("via: console", "via: console, folder: sent"),
         encoding="utf-8",
     )
+    with serving(shop, "--publish") as daemon:
+        yield daemon
+
+
+@contextmanager
+def serving(shop, *options):
+    """A daemon on the shop."""
     daemon = subprocess.Popen(
-        [TACTFUL, "serve", "--publish"], cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [TACTFUL, "serve", *options], cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         yield daemon
@@ -261,6 +268,17 @@ def test_serve_publishes_runs_and_stops_cleanly(tactful, served):
     assert [json.loads(line)["event"] for line in err.splitlines()] == ["stopping", "stopped"]
     assert out == ""
     assert tactful("status", "--json").json["running"] is False
+
+
+def test_serve_names_a_sender_the_project_forgot_and_what_holds_for_it(tactful, shop, served):
+    until(served, "running")
+    tactful("dnc", "add", "ana@example.com", "--channel", "email", "--sender", "old@acme.example")
+    served.send_signal(signal.SIGTERM)
+    served.communicate(timeout=20)
+    with serving(shop) as again:
+        (said,) = [each for each in until(again, "running") if each["level"] == "warning"]
+    assert (said["sender"], said["entries"]) == ("old@acme.example", 1)
+    assert "`tactful dnc import`" in said["hint"]
 
 
 def test_serve_after_a_kill(tactful, served):

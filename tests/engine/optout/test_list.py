@@ -12,7 +12,7 @@ from tactful.elements.contract import NOTHING, Covers
 from tactful.engine.addresses import BadAddress
 from tactful.engine.incoming import Incoming
 from tactful.engine.optout import by_hand
-from tactful.engine.optout.do_not_contact import Change, Entry
+from tactful.engine.optout.do_not_contact import Change, Entry, left_behind
 from tactful.engine.testing import World
 
 ANA = "ana@example.com"
@@ -35,6 +35,42 @@ def world(world: World) -> World:
     world.publish(FLOW)
     world.contact("ana", email=ANA)
     return world
+
+
+# --- one sender
+
+
+@pytest.mark.parametrize(
+    ("also", "left"),
+    [
+        ({"sender": ""}, 0),
+        ({"sender": "new@acme.example"}, 0),
+        ({"sender": "", "channel": "all"}, 0),
+        ({"sender": "", "covers": "everything"}, 0),
+        ({"sender": "older@acme.example"}, 1),
+        ({"sender": "", "channel": "sms"}, 1),
+        ({"sender": "", "destination": "bo@example.com"}, 1),
+    ],
+)
+def test_a_no_to_one_sender_is_left_behind_where_nothing_holds_for_those_there_are(
+    world: World, also: dict[str, str], left: int
+) -> None:
+    said = {"destination": ANA, "channel": "email", "sender": "old@acme.example", "covers": "marketing"}
+    changes = [Change(True, Entry(**each), "a person") for each in (said, said | also)]  # type: ignore[arg-type]
+    with world.engine.store.write() as tx:
+        world.engine.do_not_contact.change(tx, changes, 1)
+        found = left_behind(tx, [SENDER, "new@acme.example"])
+    assert found.get("old@acme.example", 0) == left
+    with world.engine.store.read() as tx:
+        assert left_behind(tx, [SENDER, "new@acme.example", "old@acme.example", "older@acme.example"]) == {}
+
+
+def test_what_covers_less_leaves_it_behind(world: World) -> None:
+    old = Entry(ANA, "email", "old@acme.example", "everything")
+    less = Entry(ANA, "email", "", "marketing")
+    with world.engine.store.write() as tx:
+        world.engine.do_not_contact.change(tx, [Change(True, each, "a person") for each in (old, less)], 1)
+        assert left_behind(tx, [SENDER]) == {"old@acme.example": 1}
 
 
 # --- whole domains
