@@ -81,6 +81,7 @@ class HttpOptions(_Options):
     host: str = Field(_LOOPBACK, description="The address to listen on; `0.0.0.0` for every one of this machine.")
     port: int = Field(8080, ge=1, le=65_535, description="The port to listen on.")
     public: Any = Field(None, description="Another address, for the public pages alone: opt-out and tracking links.")
+    watch: Any = Field(None, description="Another address, for probes and figures alone: /healthz, /readyz, /metrics.")
     keys: Any = Field(None, description="The API keys.")
     limits: Any = Field(None, description="How much is taken from whom.")
 
@@ -88,11 +89,12 @@ class HttpOptions(_Options):
 
 
 class Http(_Options):
-    """The HTTP API and the public pages, checked. Without `public`, both have one address."""
+    """The HTTP API, the public pages and the probes, checked. Without `public` and `watch`, all have one address."""
 
     host: str = _LOOPBACK
     port: int = 8080
     public: Listen | None = None
+    watch: Listen | None = None
     keys: tuple[KeyOptions, ...] = ()
     limits: HttpLimits = HttpLimits()
 

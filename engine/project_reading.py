@@ -333,15 +333,20 @@ class _Reading:
 
     def _http(self, piece: MapPiece) -> Http | None:
         options = fit(HttpOptions, piece, Owner("http", piece.spot), self._report)
-        public = self._part(piece, "public", Listen)
+        others = {name: self._part(piece, name, Listen) for name in ("public", "watch")}
         limits = self._part(piece, "limits", HttpLimits) or HttpLimits()
         keys = self._keys(piece.entries.get("keys"))
         if options is None:
             return None
-        if public is not None and (public.host, public.port) == (options.host, options.port):
-            message = "the public pages stand at the address of the API already"
-            self._report.error(piece.entries["public"].spot, "same-address", message, "leave it out, or name another")
-        return Http(host=options.host, port=options.port, public=public, keys=keys, limits=limits)
+        taken = {(options.host, options.port): "the API"}
+        for name, other in others.items():
+            if other is None:
+                continue
+            if by := taken.get((other.host, other.port)):
+                message = f"this is the address of {by} already"
+                self._report.error(piece.entries[name].spot, "same-address", message, "leave it out, or name another")
+            taken[other.host, other.port] = f"`{name}`"
+        return Http(host=options.host, port=options.port, **others, keys=keys, limits=limits)
 
     def _part(self, of: MapPiece, name: str, model: type[_Model]) -> _Model | None:
         entry = of.entries.get(name)

@@ -104,9 +104,21 @@ def test_probes_ask_what_is_answered(name):
     answered = {route.path for route in health_routes(engine, SetClock(0))}
     engine.close()
     (container,) = workload(name)["spec"]["template"]["spec"]["containers"]
-    probes = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+    asked = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
+    probes = {kind: each["path"] for kind, each in asked.items()}
     assert probes == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
     assert set(probes.values()) <= answered
+    http = yaml.safe_load(manifests("kubernetes.yaml")["ConfigMap"]["data"]["tactful.yaml"])["http"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports == {"http": http["port"], "watch": http["watch"]["port"]}
+    assert {each["port"] for each in asked.values()} == {"watch"}
+
+
+def test_figures_are_asked_for_where_the_probes_are_and_no_service_leads_there():
+    http = yaml.safe_load(manifests("kubernetes.yaml")["ConfigMap"]["data"]["tactful.yaml"])["http"]
+    notes = workload("kubernetes.yaml")["spec"]["template"]["metadata"]["annotations"]
+    assert notes["prometheus.io/port"] == str(http["watch"]["port"])
+    assert [each["targetPort"] for each in manifests("kubernetes.yaml")["Service"]["spec"]["ports"]] == ["http"]
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

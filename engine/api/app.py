@@ -65,6 +65,15 @@ def create_public_app(
     return app
 
 
+def create_watch_app(watched: Sequence[Route]) -> FastAPI:
+    """What machines that look after machines ask, alone, for an address of its own: nothing there is refused for what
+    others ask of the API."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    answer_with_problems(app)
+    app.router.routes.extend(watched)
+    return app
+
+
 def _framed(
     project: Project, clock: Clock, keys: Keys, changed: Callable[[], None], openapi: str | None = "/openapi.json"
 ) -> FastAPI:

@@ -40,7 +40,7 @@ def health_routes(
     """The three routes. `metrics` is what counts in this process, `pulse` that of its daemon, where it has one;
     `webhooks` are those of the project."""
 
-    def healthz(_: Request) -> Response:
+    async def healthz(_: Request) -> Response:  # and so wants no thread: all may be taken
         return _answer(health(clock, pulse))
 
     def readyz(_: Request) -> Response:

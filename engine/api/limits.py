@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
@@ -15,10 +15,13 @@ from ipaddress import ip_address
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
+import structlog
+
 from tactful.engine.api.keys import Keys, key_in, unknown_key
 from tactful.engine.api.problem import Problem, response_to
 from tactful.engine.api.public import TOLD_BY_GET
 from tactful.engine.http_options import HttpLimits
+from tactful.engine.outages import AGAIN_SECONDS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,17 +35,39 @@ ANSWER_SECONDS = 30.0
 """How long a caller may take to take a piece of the answer."""
 
 MOST_AT_ONCE = 64
-"""Requests under way; one more is asked to come again."""
+"""Requests under way. For one more, the one whose body has been coming for longest gives way; where all have come
+whole, it is asked to come again."""
 
 PRIVATE = "/v1/"
 """What begins so wants a key."""
 
-NEVER_TOO_OFTEN = "/o/"
+NEVER_TOO_OFTEN = ("/o/", "/healthz")
 """What begins so is never refused for coming too often: mail programs press the button of RFC 8058 from few addresses,
-and a no must arrive."""
+and a no must arrive; and a probe that is refused has a healthy process killed."""
+
+APART = ("/o/", "/healthz", "/readyz", "/metrics")
+"""For what begins so, as many may be under way as for all the rest: whoever fills that refuses no opt-out, no probe."""
 
 _BUCKETS = 4_096
 _MINUTE = 60.0
+
+log = structlog.get_logger()
+
+
+class Refusals:
+    """Says in the log that somebody was refused: once a minute at most, and how often it was so far."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._times = 0
+        self._said_at = -AGAIN_SECONDS
+
+    def one_more(self, now: float) -> None:
+        """It happened again. `now` are seconds of a clock that only goes forward."""
+        self._times += 1
+        if now - self._said_at >= AGAIN_SECONDS:
+            self._said_at = now
+            log.warning(self._event, times=self._times)
 
 
 class Rates:
@@ -192,24 +217,63 @@ class _NotTaken(Exception):
     """The caller does not take the answer."""
 
 
+class _Request:
+    """One under way; `waits` while a piece of its body is awaited."""
+
+    waits: asyncio.Timeout | None = None
+
+    def gives_way(self) -> bool:
+        """Have it answered at once where its body did not come whole yet; whether it was so."""
+        if self.waits is None or self.waits.expired():
+            return False
+        self.waits.reschedule(0)
+        return True
+
+    def kept_waiting(self, receive: Receive) -> Receive:
+        more = True
+
+        async def kept() -> Message:
+            nonlocal more
+            if not more:
+                return await receive()  # the caller goes away, some time
+            try:
+                async with asyncio.timeout(None) as self.waits:
+                    message = await receive()
+            except TimeoutError:
+                raise Problem(408, "the body took too long to come", headers={"connection": "close"}) from None
+            finally:
+                self.waits = None
+            more = message.get("more_body", False)
+            return message
+
+        return kept
+
+
 class Crowd:
-    """So many requests at once. `done` is told of each that changed something."""
+    """So many requests at once. `changed` is called after each that may have changed something."""
 
     def __init__(self, app: ASGIApp, most: int = MOST_AT_ONCE, changed: Callable[[], None] = lambda: None) -> None:
         self._app = app
         self._most = most
         self._changed = changed
-        self._under_way = 0
+        self._under_way: defaultdict[str, dict[_Request, None]] = defaultdict(dict)  # in the order they came
+        self._refusals = Refusals("too many requests at once; the slowest are given up, others asked to come again")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._under_way >= self._most:
-            busy = Problem(503, "too many requests are under way; try again", headers={"retry-after": "1"})
-            await response_to(busy)(scope, receive, send)
-            return
-        self._under_way += 1
+        under_way = self._under_way[next((each for each in APART if scope["path"].startswith(each)), "")]
+        if len(under_way) >= self._most:
+            self._refusals.one_more(asyncio.get_running_loop().time())
+            slowest = next((each for each in under_way if each.gives_way()), None)
+            if slowest is None:
+                busy = Problem(503, "too many requests are under way; try again", headers={"retry-after": "1"})
+                await response_to(busy)(scope, receive, send)
+                return
+            del under_way[slowest]
+        request = _Request()
+        under_way[request] = None
         status = 200
 
         async def noting(message: Message) -> None:
@@ -218,9 +282,9 @@ class Crowd:
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, request.kept_waiting(receive), noting)
         finally:
-            self._under_way -= 1
+            under_way.pop(request, None)
             may_change = scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(TOLD_BY_GET)
             if may_change and status != 503:  # the database was away: nothing was committed
                 self._changed()

@@ -1,7 +1,9 @@
 """The HTTP server: uvicorn on sockets of ours, in a thread of its own beside the runner.
 
 uvicorn closes a connection that is idle after an answer. One that never sends a whole head it would keep for ever, so
-this closes it too.
+this closes it too; and where there are more connections than it keeps, uvicorn refuses whoever asks, so this closes the
+one that has been silent for longest instead. Whoever opens hundreds and says nothing keeps nobody out, from whichever
+address: behind a proxy all come from the same.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import h11
 import structlog
@@ -19,8 +21,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from tactful.engine.api.app import create_app, create_public_app
+from tactful.engine.api.app import create_app, create_public_app, create_watch_app
 from tactful.engine.api.keys import keys_of
+from tactful.engine.api.limits import Refusals
 from tactful.engine.api.problem import MEDIA_TYPE, written
 from tactful.engine.http_options import Http
 from tactful.engine.senders import HOW_TO_MAKE_A_SECRET
@@ -43,6 +46,8 @@ FINISH_SECONDS = 15
 
 LONGEST_HEAD = 65_536
 MOST_CONNECTIONS = 512
+"""Connections that are kept open. For one more, the one that has waited longest for a head to come gives way."""
+
 BACKLOG = 512
 
 log = structlog.get_logger()
@@ -64,6 +69,7 @@ class Serving:
         apps: Sequence[tuple[FastAPI, str, int]],
         died: Callable[[], None] = lambda: None,
         head_seconds: float = HEAD_SECONDS,
+        most_connections: int = MOST_CONNECTIONS,
     ) -> None:
         self._died = died
         self._leaving = False
@@ -79,7 +85,7 @@ class Serving:
                 self._close()
                 raise
             self.addresses.append(self._sockets[-1].getsockname()[:2])
-            self._servers.append(uvicorn.Server(_config(app, head_seconds)))
+            self._servers.append(uvicorn.Server(_config(app, head_seconds, most_connections)))
 
     def __enter__(self) -> Self:
         for server, listener in zip(self._servers, self._sockets, strict=True):
@@ -121,9 +127,9 @@ def serving(
     port: int | None = None,
     watched: Sequence[Route] = (),
 ) -> Serving:
-    """The API of a project, and its public pages where they have an address of their own. `host` and `port` are those
-    of the API, in place of the project's; `watched` are routes for whoever watches over it. Raises NotSet, BadKey and
-    CannotListen."""
+    """The API of a project, and its public pages and probes where they have addresses of their own. `host` and `port`
+    are those of the API, in place of the project's; `watched` are routes for whoever watches over it. Raises NotSet,
+    BadKey and CannotListen."""
     http = project.http or Http()
     keys = keys_of(http)
     if not keys:
@@ -133,12 +139,15 @@ def serving(
             "http: {keys: [{name: shop, key: {env: NAME}, scopes: [events]}]}",
             make=HOW_TO_MAKE_A_SECRET,
         )
-    api = create_app(engine, project, clock, keys, changed, watched)
-    apps = [(api, host or http.host, http.port if port is None else port)]
+    api = create_app(engine, project, clock, keys, changed, () if http.watch else watched)
+    apps = {"api": (api, host or http.host, http.port if port is None else port)}
     if http.public is not None:
-        apps.append((create_public_app(engine, project, clock, changed), http.public.host, http.public.port))
-    found = Serving(apps, died)
-    for (at, number), what in zip(found.addresses, ("api", "public pages"), strict=False):
+        public = create_public_app(engine, project, clock, changed)
+        apps["public pages"] = (public, http.public.host, http.public.port)
+    if http.watch is not None:
+        apps["probes"] = (create_watch_app(watched), http.watch.host, http.watch.port)
+    found = Serving(list(apps.values()), died)
+    for (at, number), what in zip(found.addresses, apps, strict=True):
         log.info("listening", what=what, address=f"http://{f'[{at}]' if ':' in at else at}:{number}")
     return found
 
@@ -156,9 +165,12 @@ def _listening(host: str, port: int) -> socket.socket:
     return found
 
 
-def _config(app: FastAPI, head_seconds: float) -> uvicorn.Config:
+def _config(app: FastAPI, head_seconds: float, most_connections: int) -> uvicorn.Config:
     class Protocol(_Impatient):
         seconds = head_seconds
+        most = most_connections
+        silent: ClassVar[dict[_Impatient, None]] = {}
+        closed = Refusals("too many connections; those that are silent for longest are closed")
 
     return uvicorn.Config(
         app,
@@ -173,41 +185,61 @@ def _config(app: FastAPI, head_seconds: float) -> uvicorn.Config:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=FINISH_SECONDS,
         h11_max_incomplete_event_size=LONGEST_HEAD,
-        limit_concurrency=MOST_CONNECTIONS,
+        log_level="error",  # its warnings are of requests that are none, a line each
         backlog=BACKLOG,
     )
 
 
 class _Impatient(H11Protocol):
-    """uvicorn's protocol, which waits for the head of a request only for so long."""
+    """uvicorn's protocol, which waits for the head of a request only for so long, and on so many connections."""
 
-    seconds = HEAD_SECONDS
+    seconds: float
+    most: int
+    silent: ClassVar[dict[_Impatient, None]]  # those of one server that wait for a head, who has for longest first
+    closed: Refusals
     _give_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self.closed.one_more(self.loop.time())
+            next(iter(self.silent), self)._hang_up()
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
-        if cycle is None or cycle.response_complete:
+        if self._is_idle():
             self._wait_for_head()
         else:
             self._got_head()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_idle():
+            self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._got_head()
         super().connection_lost(exc)
 
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        return not self.transport.is_closing() and (cycle is None or cycle.response_complete)
+
     def _wait_for_head(self) -> None:
         if self._give_up is None:
-            self._give_up = self.loop.call_later(self.seconds, self.timeout_keep_alive_handler)
+            self._give_up = self.loop.call_later(self.seconds, self._hang_up)
+            self.silent[self] = None
 
     def _got_head(self) -> None:
         if self._give_up is not None:
             self._give_up.cancel()
             self._give_up = None
+            del self.silent[self]
+
+    def _hang_up(self) -> None:
+        self._got_head()
+        self.timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         """As the original, which answers in plain text."""

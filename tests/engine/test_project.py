@@ -608,9 +608,15 @@ def test_a_secret_in_the_file_is_not_shown(folder):
     assert "hunter2" not in "".join(problem.render() for problem in problems)
 
 
-def test_public_pages_of_their_own_have_an_address_of_their_own(folder):
-    problem = only(folder, "http: {port: 80, public: {port: 80}}")
+@pytest.mark.parametrize(
+    ("others", "whose"),
+    [("public: {port: 80}", "the API"), ("watch: {port: 80}", "the API"),
+     ("public: {port: 81}, watch: {port: 81}", "`public`")],
+)  # fmt: skip
+def test_what_has_an_address_of_its_own_shares_it_with_nothing(folder, others, whose):
+    problem = only(folder, f"http: {{port: 80, {others}}}")
     assert (problem.code, problem.hint) == ("same-address", "leave it out, or name another")
+    assert problem.message == f"this is the address of {whose} already"
 
 
 # --- Places --------------------------------------------------------------------------------------

@@ -6,15 +6,19 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 
-from tactful.engine.api.app import create_public_app
-from tactful.engine.api.keys import BadKey, keys_of
-from tactful.engine.api.limits import Bodies, Crowd, Rates
+from tactful.engine.api.app import create_app, create_public_app, create_watch_app
+from tactful.engine.api.health_routes import health_routes
+from tactful.engine.api.keys import BadKey, Keys, keys_of
+from tactful.engine.api.limits import Bodies, Crowd, Rates, Refusals
 from tactful.engine.api.server import CannotListen, Serving
 from tactful.engine.clock import SetClock
 from tactful.engine.http_options import Http, HttpLimits, KeyOptions
@@ -27,6 +31,13 @@ from .conftest import CLOCK, KEY, LISTENER, Shop, refused
 NEW_SHOP = Callable[..., Shop]
 ONE_EVENT = {"events": [{"name": "began", "contact": "ana"}]}
 JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+def says() -> Iterator[list[Any]]:
+    """What the log says."""
+    with structlog.testing.capture_logs() as said:
+        yield said
 
 
 # --- keys
@@ -268,6 +279,68 @@ def test_one_too_many_at_once_is_asked_to_come_again(shop: Shop) -> None:
     refused(answer, 503)
     assert answer.headers["retry-after"] == "1"
     assert client.get("/health").status_code == 200
+
+
+def test_who_takes_long_to_tell_gives_way_to_who_does_not(shop: Shop, says: list[dict[str, Any]]) -> None:
+    app = shop.app()
+    app.user_middleware = [each for each in app.user_middleware if each.cls is not Crowd]
+    app.add_middleware(Crowd, most=2)
+    address = shop.serve(app)
+    with ExitStack() as open_lines:
+        slow = [open_lines.enter_context(socket.create_connection(address)) for _ in range(5)]
+        for line in slow:
+            line.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + KEY.encode())
+            line.sendall(b"\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        for line in slow[:3]:
+            assert all_of(line).startswith(b"HTTP/1.1 408 "), "those that came first"
+        host, port = address
+        for _ in range(2):
+            with httpx.Client(base_url=f"http://{host}:{port}", headers={"authorization": f"Bearer {KEY}"}) as client:
+                assert client.post("/v1/events", json=ONE_EVENT).status_code == 200
+    assert [(each["event"][:27], each["times"]) for each in says] == [("too many requests at once; ", 1)], "once"
+
+
+def test_an_opt_out_and_a_probe_are_answered_however_many_requests_are_under_way(shop: Shop) -> None:
+    app: Any = create_app(shop.engine, shop.project, CLOCK, Keys(), watched=health_routes(shop.engine, CLOCK))
+    app.user_middleware = [each for each in app.user_middleware if each.cls is not Crowd]
+    app.add_middleware(Crowd, most=1)
+    came, go_on = held_up(app)
+    client = shop.client(None, app)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(partial(client.get, "/slow"))
+        assert came.wait(20)
+        asked = ("/o/1.1.nobody", "/healthz", "/readyz", "/metrics", "/health")
+        found = {path: client.get(path).status_code for path in asked}
+        go_on.set()
+        first.result()
+    assert found == {"/o/1.1.nobody": 404, "/healthz": 200, "/readyz": 200, "/metrics": 200, "/health": 503}
+
+
+def test_who_opens_connections_and_says_nothing_keeps_nobody_out(shop: Shop, says: list[dict[str, Any]]) -> None:
+    address = host, port = shop.serve(most_connections=8)
+    with ExitStack() as open_lines:
+        silent = [open_lines.enter_context(socket.create_connection(address)) for _ in range(40)]
+        with httpx.Client(base_url=f"http://{host}:{port}") as client:
+            assert client.get("/health").status_code == 200
+            assert [all_of(line) for line in silent[:32]] == [b""] * 32, "those that were silent for longest are closed"
+            assert client.get("/health").status_code == 200, "and it is not who spoke"
+        silent[-1].sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert silent[-1].recv(65_536).startswith(b"HTTP/1.1 200 ")
+    assert [(each["event"][:21], each["times"]) for each in says] == [("too many connections;", 1)], "once"
+
+
+def test_what_is_refused_is_said_once_a_minute(says: list[dict[str, Any]]) -> None:
+    refusals = Refusals("too many")
+    for second in range(150):
+        refusals.one_more(float(second))
+    assert [each["times"] for each in says] == [1, 61, 121]
+
+
+def test_probes_on_an_address_of_their_own_are_not_counted_with_the_api(shop: Shop) -> None:
+    client = shop.client(None, create_watch_app(health_routes(shop.engine, CLOCK)))
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+    for path in ("/health", "/openapi.json", "/v1/do-not-contact"):
+        refused(client.get(path), 404)
 
 
 # --- faults of ours

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -119,6 +120,20 @@ def test_whoever_watches_over_it_needs_no_key(serve: Callable[..., Process], sho
         wait_until(lambda: 'tactful_messages_total{sender="news@acme.example",state="sent"} 1.0' in figures(client))
         assert "tactful_events_total 1.0" in figures(client)
         assert "tactful_daemons 1.0" in figures(client)
+    assert running.end() == 0
+
+
+def test_probes_stand_at_an_address_of_their_own_where_there_is_one(serve: Callable[..., Process], shop: Shop) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    project = shop.folder / "tactful.yaml"
+    project.write_text(project.read_text() + f"  watch: {{port: {port}}}\n")
+    running = serve("--port", "0")
+    with running.client() as client:
+        watch = running.until("listening")
+        assert (watch["what"], watch["address"]) == ("probes", f"http://127.0.0.1:{port}")
+        wait_until(lambda: httpx.get(f"{watch['address']}/readyz").status_code == 200)
+        assert client.get("/readyz").status_code == 404
     assert running.end() == 0
 
 
