@@ -34,6 +34,7 @@ from tactful.engine.store.database import ChangeWatch, StoreError, WrongSchema
 from tactful.engine.tracking.outgoing import tracking_of
 from tactful.engine.upgrading import SchemaWatch
 from tactful.engine.workers import BEAT_SECONDS, Worker
+from tactful.flows.model import Flow
 
 LOOK_SECONDS = 0.2
 """How often the database is asked whether another process changed it: two microseconds' work."""
@@ -185,8 +186,21 @@ class Daemon:
             elif flows.state.get(flow.id) in (LIVE, PAUSED) and (
                 flows.live.by_id[flow.id].flow.fingerprint != flow.fingerprint
             ):
-                published = self._engine.lifecycle.publish(flow, self._clock.now())
-                log.info("a flow file changed and is live", flow=flow.id, version=published.version)
+                self._follow(flow, is_new=changed.is_new)
+
+    def _follow(self, flow: Flow, *, is_new: bool) -> None:
+        """What was live before and was replaced does not come back because a daemon starts that has the older files."""
+        live = self._engine.host.flows.live.by_id[flow.id].version
+        with self._engine.store.read() as tx:
+            before = self._engine.lifecycle.version_of(tx, flow) if is_new else None
+        if before is not None:
+            log.warning(
+                "a flow file holds a version that was replaced; what is live goes on", flow=flow.id, version=live,
+                file_has=before, hint="bring the file up to date, or go back to it with tactful publish",
+            )  # fmt: skip
+            return
+        published = self._engine.lifecycle.publish(flow, self._clock.now())
+        log.info("a flow file changed and is live", flow=flow.id, version=published.version, before=live)
 
     def _told(self) -> None:
         self._alarm.wake()

@@ -20,10 +20,12 @@ _Stamp = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A flow file that is new or was changed, with what it loads to now."""
+    """A flow file that is new or was changed, with what it loads to now. `is_new`: the last look, if there was one, did
+    not see it."""
 
     path: Path
     loaded: Loaded
+    is_new: bool = False
 
 
 class FlowFiles:
@@ -42,10 +44,11 @@ class FlowFiles:
             if path.parent not in beside:
                 beside[path.parent] = _stamp(path.parent)
             stamps[path] = beside[path.parent]
-        again = [path for path, stamp in stamps.items() if self._stamps.get(path) != stamp]
-        self._stamps = stamps
-        for path in again:
-            yield Changed(path, load_file(path, self._catalogue, self._project.surroundings()))
+        before, self._stamps = self._stamps, stamps
+        for path, stamp in stamps.items():
+            if before.get(path) != stamp:
+                loaded = load_file(path, self._catalogue, self._project.surroundings())
+                yield Changed(path, loaded, path not in before)
 
 
 def load_flows(files: Iterable[Path], catalogue: Mapping[str, type[Element]], around: Surroundings) -> list[Changed]:

@@ -115,14 +115,19 @@ class Lifecycle:
         tx.execute(update(FLOW).where(FLOW.c.number == row.number).values(**values))
         return True
 
-    def _store_version(self, tx: Connection, flow: Flow, now: Instant) -> int:
+    def version_of(self, tx: Connection, flow: Flow) -> int | None:
+        """The version as which this text was published, now or at some time; None where it never was."""
         found = tx.scalar(
             select(FLOW_VERSION.c.id).where(
                 FLOW_VERSION.c.flow == flow.id, FLOW_VERSION.c.fingerprint == flow.fingerprint
             )
         )
+        return None if found is None else int(found)
+
+    def _store_version(self, tx: Connection, flow: Flow, now: Instant) -> int:
+        found = self.version_of(tx, flow)
         if found is not None:
-            return int(found)
+            return found
         sources = json.dumps(list(flow.sources.items()), ensure_ascii=False)
         values = {"flow": flow.id, "fingerprint": flow.fingerprint, "sources": sources, "published_at": now}
         done = tx.execute(insert(FLOW_VERSION).values(**values))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def serve(
-    publish: Annotated[bool, typer.Option("--publish", help="Publish all flows of the project first.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish all flows of the project first, also those that are not live.")
+    ] = False,
     only: Annotated[
         str | None,
         typer.Option(
@@ -44,8 +46,11 @@ def serve(
     """Run the engine, until Ctrl-C, SIGTERM or SIGHUP.
 
     Timers fire, journeys move, messages go out. One runner works on a SQLite file at a time, any number on a
-    PostgreSQL database. A published flow follows its file: save a change, and new journeys get it. The log goes to
-    stderr: lines for people on a terminal, JSON lines elsewhere.
+    PostgreSQL database. The log goes to stderr: lines for people on a terminal, JSON lines elsewhere.
+
+    A published flow follows its file, without --publish too: save a change, and new journeys get it; what was changed
+    before it started is live from its start. Only a version that was live before and was replaced does not come back
+    by a start.
 
     Where `tactful.yaml` has a section `http:`, or --host or --port are given, the HTTP API and the public pages are
     served as well.

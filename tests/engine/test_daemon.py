@@ -26,7 +26,7 @@ from tactful.engine.incoming import Incoming
 from tactful.engine.optout.webhooks import Webhooks
 from tactful.engine.project import Project, load_project
 from tactful.engine.store.statements import JOURNEY
-from tactful.flows.load import load_file
+from tactful.flows.load import load_file, load_sources
 
 CLOCK = SystemClock()
 FLOW = """
@@ -252,6 +252,35 @@ def test_a_file_that_breaks_keeps_its_last_good_version_and_says_so(running: Run
     running.begin()
     with running.engine.host.transaction():
         assert running.engine.host.flows.live.by_id["note"].version == 2
+
+
+def test_a_file_that_was_changed_meanwhile_is_live_from_the_start(running: Running) -> None:
+    running.flow_file.write_text(FLOW.replace("subject: Hello", "subject: Good morning"))
+    with structlog.testing.capture_logs() as logs, running.daemon():
+        wait_until(lambda: any("is live" in entry["event"] for entry in logs))
+    (said,) = [entry for entry in logs if "is live" in entry["event"]]
+    assert (said["version"], said["before"]) == (2, 1)
+
+
+def test_a_daemon_with_an_older_file_takes_nothing_back_until_the_file_is_changed(running: Running) -> None:
+    newer = FLOW.replace("subject: Hello", "subject: Good morning")
+    flow = load_sources({"note.yaml": newer}, catalogue()).flow
+    assert flow is not None
+    running.engine.lifecycle.publish(flow, CLOCK.now())
+
+    def live() -> int:
+        with running.engine.host.transaction():
+            return running.engine.host.flows.live.by_id["note"].version
+
+    with structlog.testing.capture_logs() as logs, running.daemon():
+        wait_until(lambda: any("was replaced" in entry["event"] for entry in logs))
+        (said,) = [entry for entry in logs if entry["log_level"] == "warning"]
+        assert (said["flow"], said["version"], said["file_has"]) == ("note", 2, 1)
+        assert live() == 2
+        running.flow_file.write_text(newer.replace("text: Last", "text: The last"))
+        wait_until(lambda: live() == 3)
+        running.flow_file.write_text(FLOW)  # while it runs, whoever saves a file means it
+        wait_until(lambda: live() == 1)
 
 
 class JumpingClock(SystemClock):
