@@ -34,7 +34,7 @@ def publish(
 
     With --json: a list of {"flow", "version", "changed"}.
     """
-    from tactful.engine.cli.left_behind import noes_left_behind, said_of_noes
+    from tactful.engine.cli.left_behind import WHOSE_FLOWS, flows_left_behind, noes_left_behind, said_of_noes
     from tactful.engine.cli.opening import needs_daemon, the_engine, the_project
     from tactful.engine.cli.screen import print_json, warn
     from tactful.engine.cli.trouble import wrong_use
@@ -45,6 +45,10 @@ def publish(
     sound = flows_to_publish(opened, flows or None, project)
     with the_engine(opened, create=True) as engine:
         done = publish_all(engine, sound)
+        with engine.store.read() as tx:
+            engine.host.flows.refresh(tx)
+        if gone := flows_left_behind(opened, engine.host.flows.state):
+            warn(f"no file of this project has {', '.join(gone)}, published here as well: {WHOSE_FLOWS}")
         for sender, entries in noes_left_behind(engine, opened).items():
             warn(f"{sender} {said_of_noes(entries)}")
         if as_json:
@@ -96,8 +100,6 @@ def _show(engine: Engine, done: list[Published]) -> None:
 
     from tactful.engine.cli.screen import out
 
-    with engine.store.read() as tx:
-        engine.host.flows.refresh(tx)
     for each in done:
         state = engine.host.flows.state[each.flow]
         said = f"is {state}" if each.changed else f"is {state} already, unchanged"

@@ -1,13 +1,15 @@
-"""What the database holds for senders that the project's file names no more."""
+"""What the database holds and the project's files name no more: senders that people said no to, and flows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tactful.engine.compose import Engine
     from tactful.engine.project import Project
 
+WHOSE_FLOWS = "where another project uses this database, too, give each its own; else `tactful stop` ends them"
 HOW_TO_CARRY_OVER = "carry them over: `tactful dnc export`, change the sender, `tactful dnc import`"
 
 
@@ -30,3 +32,13 @@ def said_of_noes(entries: int) -> str:
         f"is not in the project file, and {hold} for it alone: others may write to whoever said no to it; "
         + HOW_TO_CARRY_OVER
     )
+
+
+def flows_left_behind(project: Project, states: Mapping[str, str]) -> list[str]:
+    """The flows (`states` has all that were published, by id) that people can come into, and no file of the project
+    has. One that only finishes is meant to go."""
+    from tactful.engine.cli.opening import flow_ids
+    from tactful.engine.flowbook import LIVE, PAUSED
+
+    files = flow_ids(project.flow_files())
+    return [flow for flow, state in states.items() if state in (LIVE, PAUSED) and flow not in files]

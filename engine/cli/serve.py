@@ -60,7 +60,7 @@ def serve(
       tactful serve --only api --port 8080
     """
     from tactful.engine.cli.flows import flows_to_publish, publish_all
-    from tactful.engine.cli.left_behind import HOW_TO_CARRY_OVER, noes_left_behind
+    from tactful.engine.cli.left_behind import HOW_TO_CARRY_OVER, WHOSE_FLOWS, flows_left_behind, noes_left_behind
     from tactful.engine.cli.opening import one_of, the_engine, the_project
     from tactful.engine.clock import SystemClock
     from tactful.engine.metrics import Metrics
@@ -90,6 +90,8 @@ def serve(
             log.warning("no flow is published", hint="tactful publish --all")
         if not opened.flows.is_dir():
             log.warning("there is no folder of flows, so none follows its file", folder=str(opened.flows))
+        elif gone := flows_left_behind(opened, engine.host.flows.state):
+            log.warning("flows are published that no file of this project has", flows=gone, hint=WHOSE_FLOWS)
         for sender, entries in noes_left_behind(engine, opened).items():
             said = "entries of the Do Not Contact list hold for a sender alone that the project does not name"
             log.warning(said, sender=sender, entries=entries, hint=HOW_TO_CARRY_OVER)

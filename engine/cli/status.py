@@ -138,11 +138,12 @@ def _stuck(project: LoadedProject, waiting: list[str]) -> dict[str, str]:
 def _files(project: LoadedProject, published: Mapping[str, str], states: Mapping[str, str]) -> list[tuple[str, str]]:
     """What is to be said of the flow files: their flow (or name, where broken) and one of `_FILES`."""
     from tactful.elements import catalogue
-    from tactful.engine.cli.opening import flow_ids, shown
+    from tactful.engine.cli.left_behind import flows_left_behind
+    from tactful.engine.cli.opening import shown
     from tactful.engine.flow_files import load_flows
 
     paths = [shown(file) for file in project.flow_files()]
-    found, seen = [], set(flow_ids(paths))
+    found = []
     for each in load_flows(paths, catalogue(), project.surroundings()):
         flow = each.loaded.flow
         if flow is None:
@@ -151,8 +152,7 @@ def _files(project: LoadedProject, published: Mapping[str, str], states: Mapping
             found.append((flow.id, "not published"))
         elif published[flow.id] != flow.fingerprint:
             found.append((flow.id, "changed"))
-    found += [(flow, "gone") for flow in published if flow not in seen and states.get(flow) != "stopped"]
-    return found
+    return found + [(flow, "gone") for flow in flows_left_behind(project, states)]
 
 
 def _as_json(found: _Status) -> dict[str, Any]:

@@ -40,6 +40,19 @@ def test_publish_brings_a_changed_flow_up_to_date(tactful, open_shop):
     assert tactful("status", "--json").json["files"] == []
 
 
+def test_publish_and_serve_name_flows_that_are_live_and_in_no_file(tactful, open_shop):
+    assert "no file of this project" not in tactful("publish", "--all").err
+    other = "flow: other\nentry: {event: x}\nelements:\n  rest: {type: pause, for: 1 day}\n"
+    (open_shop / "flows" / "win-back" / "flow.yaml").unlink()
+    (open_shop / "flows" / "other.yaml").write_text(other, encoding="utf-8")
+    assert "no file of this project has win-back, published here as well" in tactful("publish", "--all").err
+    with serving(open_shop) as daemon:
+        (said,) = [each for each in until(daemon, "running") if each["level"] == "warning"]
+    assert said["flows"] == ["win-back"]
+    tactful("stop", "win-back", "--let-finish")
+    assert "no file of this project" not in tactful("publish", "--all").err
+
+
 def test_publish_is_all_or_nothing(tactful, shop):
     (shop / "flows" / "broken.yaml").write_text("flow: broken\n", encoding="utf-8")
     ran = tactful("publish", "--all", code=1)
