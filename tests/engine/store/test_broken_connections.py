@@ -117,3 +117,13 @@ def test_one_that_breaks_before_the_commit(server: Server, caplog: pytest.LogCap
         cut_at_the_end()
     assert server.store.look(_members) == []
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("shared", "seconds"), [(True, 10), (False, 60)])
+def test_the_server_ends_what_stands_still_while_others_wait_for_it(server: Server, shared: bool, seconds: int) -> None:
+    """As `docs/deploy.md` says it."""
+    frozen = "SELECT setting::int / 1000 FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+    with server.store.write(shared=shared) as tx:
+        assert tx.exec_driver_sql(frozen).scalar() == seconds
+    with server.store.read() as tx:
+        assert tx.exec_driver_sql(frozen).scalar() == 0, "nobody waits for who only reads"
