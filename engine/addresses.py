@@ -88,7 +88,7 @@ def destination(kind: str, address: str, region: str | None = None) -> str:
         case "phone":
             return phone_number(address, region)
         case "push":
-            return _contact_id(address.strip())
+            return _of_contact(address.strip())
         case _:
             raise ValueError(f"{kind!r} is not a kind of address")
 
@@ -134,10 +134,15 @@ def destination_of(contact: Contact, channel: str) -> str | None:
     return address
 
 
-def _contact_id(text: str) -> str:
+def may_be_id(text: str) -> bool:
+    """Whether a text may be a contact's own id."""
+    return len(text) <= LONGEST_ID and text.isprintable()
+
+
+def _of_contact(text: str) -> str:
     if not text:
         raise BadAddress("the address is empty")
-    if len(text) > LONGEST_ID or not text.isprintable():
+    if not may_be_id(text):
         raise BadAddress(f"a contact's id is one line of at most {LONGEST_ID} characters")
     return text
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Literal
 from tactful.elements.options.mistake import Mistake
 from tactful.elements.options.wall_time import read_date
 from tactful.elements.options.written import kind_of
-from tactful.engine.addresses import LONGEST_ID, BadAddress, destination, email_address, phone_number
+from tactful.engine.addresses import LONGEST_ID, BadAddress, destination, email_address, may_be_id, phone_number
 from tactful.engine.instants import zone_named, zone_names
 from tactful.engine.records import BadFile, Faulty, csv_records, json_records, named
 from tactful.flows.model import AttributeType
@@ -198,7 +198,7 @@ def _id(value: object) -> str:
     if not isinstance(value, str):
         raise Faulty(f"id must be text, not {kind_of(value)}")
     value = value.strip()
-    if len(value) > LONGEST_ID or not value.isprintable():
+    if not may_be_id(value):
         raise Faulty(f"id must be one line of at most {LONGEST_ID} characters")
     return value
 

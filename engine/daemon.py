@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 
 import structlog
 
@@ -160,11 +160,9 @@ class Daemon:
             wait = LOOK_AGAIN_SECONDS if changed else LOOK_SECONDS
             if now_steady >= beat_at and not self._worker.alone:
                 beat_at = now_steady + BEAT_SECONDS
-                try:
+                with suppress(StoreError):  # it hands over nothing until it is heard again
                     self._worker.beat()
                     self._take_over()
-                except StoreError:  # it hands over nothing until it is heard again
-                    pass
             if now_steady >= files_at:
                 files_at = now_steady + FILES_SECONDS
                 try:
@@ -191,8 +189,10 @@ class Daemon:
     def _follow(self, flow: Flow, *, is_new: bool) -> None:
         """What was live before and was replaced does not come back because a daemon starts that has the older files."""
         live = self._engine.host.flows.live.by_id[flow.id].version
-        with self._engine.store.read() as tx:
-            before = self._engine.lifecycle.version_of(tx, flow) if is_new else None
+        before = None
+        if is_new:
+            with self._engine.store.read() as tx:
+                before = self._engine.lifecycle.version_of(tx, flow)
         if before is not None:
             log.warning(
                 "a flow file holds a version that was replaced; what is live goes on", flow=flow.id, version=live,

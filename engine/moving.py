@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, func, insert, select, tuple_
 from tactful.elements.contract import Instant
 from tactful.engine.store.database import Store
 from tactful.engine.store.numbering import count_on
-from tactful.engine.store.sealing import seal, sealed_with, unseal
+from tactful.engine.store.sealing import seal, unseal
 from tactful.engine.store.tables import metadata
 
 ROWS = 1_000
@@ -74,11 +74,9 @@ def move(source: Store, target: Store, now: Instant, moved: Callable[[int], None
         raise
 
 
-def moved_to(source: Store, target: Store) -> bool:
-    """Whether a database was sealed by a move to this other one, which may have been broken off."""
-    with source.read() as here:
-        words = sealed_with(here)
-    return words is not None and f" moved to {target.name};" in words
+def moved_to(target: Store, words: str) -> bool:
+    """Whether a database that is sealed with these words moved to this one; that may have been broken off."""
+    return f" moved to {target.name};" in words
 
 
 def _copied(source: Store, target: Store, moved: Callable[[int], None]) -> Moved:

@@ -9,7 +9,7 @@ import typer
 from tactful.engine.cli.dnc_explain import explain, meaning
 from tactful.engine.cli.dnc_files import export, import_
 from tactful.engine.cli.dnc_verify import verify
-from tactful.engine.cli.frame import FINE, PROBLEMS, Command, Json, Project, group
+from tactful.engine.cli.frame import FINE, MOST_ROWS, PROBLEMS, Command, Json, Project, group
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -30,7 +30,7 @@ _COVERS = ("marketing", "everything")
 def list_(
     channel: Annotated[str | None, typer.Option("--channel", help="Only entries for this channel, or `all`.")] = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=1_000_000_000, help="How many to show; --json gives all.")
+        int, typer.Option("--limit", min=1, max=MOST_ROWS, help="How many to show; --json gives all.")
     ] = 50,
     project: Project = None,
     as_json: Json = False,

@@ -122,5 +122,7 @@ Project = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 LARGEST = 2**63 - 1
 """What no number of a row is beyond, in any database."""
+MOST_ROWS = 1_000_000_000
+"""What no --limit is beyond."""
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 FlowName = Annotated[str, typer.Argument(metavar="FLOW", help="A flow's id, or its file.", show_default=False)]

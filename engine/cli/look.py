@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tactful.engine.cli.frame import LARGEST, Json, Project
+from tactful.engine.cli.frame import LARGEST, MOST_ROWS, Json, Project
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FlowOption = Annotated[str | None, typer.Option("--flow", metavar="FLOW", help="Only of this flow.")]
 ContactOption = Annotated[str | None, typer.Option("--contact", "-c", metavar="ID", help="Only of this contact.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000_000, help="How many at most.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST_ROWS, help="How many at most.")]
 
 _MESSAGE_STYLES = {"sent": "good", "delivered": "good", "failed": "bad", "unknown": "bad", "expired": "warn",
                    "suppressed": "warn", "withdrawn": "dim", "held": "warn"}  # fmt: skip

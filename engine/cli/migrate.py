@@ -140,7 +140,7 @@ def _moved(here: Store, there: Store, clock: Clock) -> Moved:
                 words = sealed_with(tx)
             if words and each is there:
                 raise Trouble(f"the database {each.name} {words}", "`tactful migrate --reopen` lets it take writes")
-            if words and not moved_to(here, there):
+            if words and not moved_to(there, words):
                 raise Trouble(f"the database {each.name} {words}", "move it from there")
         for each in (here, there):
             if is_behind(each):

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -239,10 +239,15 @@ def test_a_head_that_never_ends_after_a_request_is_given_up_as_well(shop: Shop) 
         assert b"HTTP/1.1" not in all_of(line)
 
 
+def with_other(app, kind: type, **settings: Any) -> None:
+    """Have one of its limits be another."""
+    app.user_middleware = [each for each in app.user_middleware if each.cls is not kind]
+    app.add_middleware(kind, **settings)
+
+
 def test_a_body_that_never_ends_is_given_up(shop: Shop) -> None:
     app = shop.app()
-    app.user_middleware = [each for each in app.user_middleware if each.cls is not Bodies]
-    app.add_middleware(Bodies, most_bytes=1_000_000, body_seconds=0.2)
+    with_other(app, Bodies, most_bytes=1_000_000, body_seconds=0.2)
     with socket.create_connection(shop.serve(app)) as line:
         line.sendall(
             f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
@@ -264,18 +269,26 @@ def held_up(app: FastAPI, path: str = "/slow") -> tuple[threading.Event, threadi
     return came, go_on
 
 
-def test_one_too_many_at_once_is_asked_to_come_again(shop: Shop) -> None:
-    app = shop.app()
-    app.user_middleware = [each for each in app.user_middleware if each.cls is not Crowd]
-    app.add_middleware(Crowd, most=1)
+@contextmanager
+def one_under_way(app, client: httpx.Client) -> Iterator[None]:
+    """While it is, and waits; in the end it is answered."""
     came, go_on = held_up(app)
-    client = shop.client(None, app)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(partial(client.get, "/slow"))
         assert came.wait(20)
-        answer = client.get("/health")
-        go_on.set()
+        try:
+            yield
+        finally:
+            go_on.set()
         assert first.result().json() == "done"
+
+
+def test_one_too_many_at_once_is_asked_to_come_again(shop: Shop) -> None:
+    app = shop.app()
+    with_other(app, Crowd, most=1)
+    client = shop.client(None, app)
+    with one_under_way(app, client):
+        answer = client.get("/health")
     refused(answer, 503)
     assert answer.headers["retry-after"] == "1"
     assert client.get("/health").status_code == 200
@@ -283,8 +296,7 @@ def test_one_too_many_at_once_is_asked_to_come_again(shop: Shop) -> None:
 
 def test_who_takes_long_to_tell_gives_way_to_who_does_not(shop: Shop, says: list[dict[str, Any]]) -> None:
     app = shop.app()
-    app.user_middleware = [each for each in app.user_middleware if each.cls is not Crowd]
-    app.add_middleware(Crowd, most=2)
+    with_other(app, Crowd, most=2)
     address = shop.serve(app)
     with ExitStack() as open_lines:
         slow = [open_lines.enter_context(socket.create_connection(address)) for _ in range(5)]
@@ -302,17 +314,11 @@ def test_who_takes_long_to_tell_gives_way_to_who_does_not(shop: Shop, says: list
 
 def test_an_opt_out_and_a_probe_are_answered_however_many_requests_are_under_way(shop: Shop) -> None:
     app: Any = create_app(shop.engine, shop.project, CLOCK, Keys(), watched=health_routes(shop.engine, CLOCK))
-    app.user_middleware = [each for each in app.user_middleware if each.cls is not Crowd]
-    app.add_middleware(Crowd, most=1)
-    came, go_on = held_up(app)
+    with_other(app, Crowd, most=1)
     client = shop.client(None, app)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(partial(client.get, "/slow"))
-        assert came.wait(20)
-        asked = ("/o/1.1.nobody", "/healthz", "/readyz", "/metrics", "/health")
+    asked = ("/o/1.1.nobody", "/healthz", "/readyz", "/metrics", "/health")
+    with one_under_way(app, client):
         found = {path: client.get(path).status_code for path in asked}
-        go_on.set()
-        first.result()
     assert found == {"/o/1.1.nobody": 404, "/healthz": 200, "/readyz": 200, "/metrics": 200, "/health": 503}
 
 
